@@ -1,0 +1,3 @@
+module vedette
+
+go 1.26.0

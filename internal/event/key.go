@@ -1,0 +1,105 @@
+package event
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// Key identifies an act: copies of one act have equal keys. It is the log's
+// own event id where that is a UUID, bit for bit, and otherwise the first 128
+// bits of a SHA-256 over the parts that identify the act. Ordering by Key
+// breaks ties between events of the same instant.
+type Key struct{ Hi, Lo uint64 }
+
+// Compare orders keys as unsigned 128-bit numbers.
+func (k Key) Compare(o Key) int {
+	switch {
+	case k.Hi < o.Hi:
+		return -1
+	case k.Hi > o.Hi:
+		return 1
+	case k.Lo < o.Lo:
+		return -1
+	case k.Lo > o.Lo:
+		return 1
+	}
+	return 0
+}
+
+// Less reports whether k orders before o.
+func (k Key) Less(o Key) bool { return k.Hi < o.Hi || k.Hi == o.Hi && k.Lo < o.Lo }
+
+// AppendUUID appends the key in the 8-4-4-4-12 form of RFC 9562, lower case.
+func (k Key) AppendUUID(dst []byte) []byte {
+	const hex = "0123456789abcdef"
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], k.Hi)
+	binary.BigEndian.PutUint64(b[8:], k.Lo)
+	for i, c := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			dst = append(dst, '-')
+		}
+		dst = append(dst, hex[c>>4], hex[c&15])
+	}
+	return dst
+}
+
+// ParseUUID reads an id of the form 8-4-4-4-12 hexadecimal digits in lower
+// case. ok is false for every other text, so that a key turns back into
+// exactly the id it came from.
+func ParseUUID(id []byte) (k Key, ok bool) {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return Key{}, false
+	}
+	var v [2]uint64
+	n := 0
+	for i, c := range id {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			continue
+		}
+		d := hexDigit[c]
+		if d > 15 {
+			return Key{}, false
+		}
+		v[n>>4] = v[n>>4]<<4 | uint64(d)
+		n++
+	}
+	return Key{v[0], v[1]}, true
+}
+
+var hexDigit = func() (t [256]uint8) {
+	for i := range t {
+		t[i] = 0xff
+	}
+	for i, c := range "0123456789abcdef" {
+		t[c] = uint8(i)
+	}
+	return t
+}()
+
+// Digest is the key of an act that has no UUID: a SHA-256 over the parts,
+// each preceded by its length so that no two lists of parts read alike.
+func Digest(parts ...[]byte) Key {
+	var stack [512]byte
+	buf := stack[:0]
+	for _, p := range parts {
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(p)))
+		buf = append(buf, p...)
+	}
+	return sum(buf)
+}
+
+func sum(b []byte) Key {
+	h := sha256.Sum256(b)
+	return Key{binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:16])}
+}
+
+// IDKey is the key of an act known by one id: the UUID itself, or a digest
+// that is scoped so that equal ids of two kinds of log do not meet.
+func IDKey(scope string, id []byte) Key {
+	if k, ok := ParseUUID(bytes.TrimSpace(id)); ok {
+		return k
+	}
+	return Digest([]byte(scope), id)
+}
