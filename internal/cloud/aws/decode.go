@@ -1,0 +1,383 @@
+package aws
+
+import (
+	"bytes"
+
+	"vedette/internal/cloud"
+	"vedette/internal/cloud/catalog"
+	"vedette/internal/codec/jsonscan"
+	"vedette/internal/event"
+)
+
+// Provider is Amazon Web Services: it reads CloudTrail records in the form
+// in which CloudTrail delivers them ("CloudTrail record contents", CloudTrail
+// User Guide).
+type Provider struct {
+	names    *catalog.Names
+	outcomes *outcomes
+}
+
+// New returns the provider.
+func New() *Provider { return &Provider{} }
+
+// Cloud returns [event.AWS].
+func (p *Provider) Cloud() event.Cloud { return event.AWS }
+
+// Register enters the AWS catalogue. It must be called before NewDecoder.
+func (p *Provider) Register(reg *event.Registry) (err error) {
+	if p.outcomes, err = loadOutcomes(); err != nil {
+		return err
+	}
+	p.names, err = LoadCatalog(reg)
+	return err
+}
+
+// NewDecoder returns a decoder of CloudTrail records.
+func (p *Provider) NewDecoder(reg *event.Registry) cloud.Decoder {
+	return &decoder{
+		reg:      reg,
+		names:    p.names,
+		outcomes: p.outcomes,
+		apis:     make(map[string]*event.API, 256),
+		codes:    make(map[string]event.Outcome, 64),
+	}
+}
+
+// decoder holds what one goroutine needs: caches of names and identities,
+// which make the usual record free of allocation.
+type decoder struct {
+	reg      *event.Registry
+	names    *catalog.Names
+	outcomes *outcomes
+	apis     map[string]*event.API
+	codes    map[string]event.Outcome
+	scratch  []byte
+	ids      identityCache
+}
+
+// record is the raw values of the members that matter.
+type record struct {
+	identity, params, response         []byte // raw JSON
+	time, source, name, region         []byte
+	ip, agent, code, message, id       []byte
+	shared, recipient, endpoint        []byte
+	category, kind                     []byte
+	readOnly, management, fromConsole  []byte
+	hasDigest, hasS3, hasVersion, seen bool
+}
+
+// Decode implements [cloud.Decoder].
+func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
+	ev.Reset()
+	var r record
+	n, v := r.read(b)
+	if v != event.Decoded {
+		return n, v
+	}
+	ev.Cloud = event.AWS
+	if ev.Log, v = r.class(); v != event.Decoded {
+		return n, v
+	}
+	t, ok := event.ParseTime(r.time)
+	if !ok || len(r.name) == 0 || len(r.source) == 0 {
+		return n, event.Broken
+	}
+	ev.Time = t
+	ev.ID = r.id
+	ev.Region = r.region
+	ev.UserAgent = r.agent
+	ev.Address = r.ip
+	ev.Endpoint = r.endpoint
+	ev.Target = r.params
+	ev.API = d.api(r.source, r.name)
+	d.key(&r, b[:n], ev)
+	d.who(&r, ev)
+	d.result(&r, ev)
+	if ev.API.Class == event.ClassSession {
+		grant(&r, ev)
+	}
+	switch {
+	case isTrue(r.readOnly):
+		ev.Flags |= event.ReadOnly
+	case isFalse(r.readOnly):
+		ev.Flags |= event.Writes
+	}
+	if isTrue(r.fromConsole) {
+		ev.Flags |= event.Console
+	}
+	ev.Seed.Name = r.name
+	ev.Seed.Region = r.region
+	return n, event.Decoded
+}
+
+// read collects the members of the object at b[0]. It gives up at the first
+// key that only another cloud's record or a container has.
+func (r *record) read(b []byte) (int, event.Verdict) {
+	o := jsonscan.Members(b)
+	for {
+		key, val, ok := o.Next()
+		if !ok {
+			break
+		}
+		switch string(key) {
+		case "eventVersion":
+			r.hasVersion = true
+		case "userIdentity":
+			r.identity = val
+		case "eventTime":
+			r.time = jsonscan.Text(val)
+		case "eventSource":
+			r.source = jsonscan.Text(val)
+		case "eventName":
+			r.name = jsonscan.Text(val)
+		case "awsRegion":
+			r.region = jsonscan.Text(val)
+		case "sourceIPAddress":
+			if r.ip = jsonscan.Text(val); r.ip == nil {
+				// Some pipelines enrich the address in place.
+				r.ip = jsonscan.GetText(val, "ipaddress")
+			}
+		case "userAgent":
+			r.agent = jsonscan.Text(val)
+		case "requestParameters":
+			r.params = val
+		case "responseElements":
+			r.response = val
+		case "errorCode":
+			r.code = jsonscan.Text(val)
+		case "errorMessage":
+			r.message = val
+		case "eventID":
+			r.id = jsonscan.Text(val)
+		case "readOnly":
+			r.readOnly = val
+		case "managementEvent":
+			r.management = val
+		case "eventType":
+			r.kind = jsonscan.Text(val)
+		case "eventCategory":
+			r.category = jsonscan.Text(val)
+		case "recipientAccountId":
+			r.recipient = jsonscan.Scalar(val)
+		case "sharedEventID":
+			r.shared = jsonscan.Text(val)
+		case "vpcEndpointId":
+			r.endpoint = jsonscan.Text(val)
+		case "sessionCredentialFromConsole":
+			r.fromConsole = val
+		case "digestStartTime", "digestS3Object":
+			r.hasDigest = true
+		case "s3":
+			r.hasS3 = true
+		case "Records", "records", "logEvents", "detail", "detail-type", "protoPayload", "logName",
+			"operationName", "CloudTrailEvent", "class_uid", "ecs", "tables", "messageType":
+			return 0, event.NotMine
+		}
+	}
+	switch o.Err() {
+	case nil:
+	case jsonscan.ErrTruncated:
+		return 0, event.Truncated
+	default:
+		if r.name != nil && r.source != nil {
+			return 0, event.Broken
+		}
+		return 0, event.NotMine
+	}
+	if !r.hasDigest && (r.name == nil || r.source == nil) && !r.looksLike() {
+		return 0, event.NotMine
+	}
+	return o.End(), event.Decoded
+}
+
+// looksLike reports whether an object without an event name or source is
+// nevertheless a CloudTrail record, so that it counts as one that is broken.
+func (r *record) looksLike() bool {
+	if len(r.kind) > 0 && bytes.HasPrefix(r.kind, []byte("Aws")) {
+		return true
+	}
+	return r.hasVersion && r.id != nil && (r.time != nil || r.source != nil || r.name != nil)
+}
+
+// class tells the log class from the category; records before version 1.07
+// have none and are management events unless they say otherwise.
+func (r *record) class() (event.Log, event.Verdict) {
+	switch {
+	case r.hasDigest:
+		return event.CloudTrailDigest, event.Skipped
+	case string(r.category) == "Insight" || string(r.kind) == "AwsCloudTrailInsight":
+		return event.CloudTrailInsight, event.Skipped
+	case string(r.category) == "Aggregated" || string(r.kind) == "AwsAggregatedEvent":
+		return event.CloudTrailAggregated, event.Skipped
+	case r.hasS3 && bytes.HasPrefix(r.source, []byte("aws:")):
+		return event.ObjectNotification, event.Skipped
+	case string(r.category) == "Data":
+		return event.CloudTrailData, event.Decoded
+	case string(r.category) == "NetworkActivity":
+		return event.CloudTrailNetwork, event.Decoded
+	case r.category == nil && isFalse(r.management):
+		return event.CloudTrailData, event.Decoded
+	}
+	return event.CloudTrailManagement, event.Decoded
+}
+
+// key identifies the act. Copies in two accounts share sharedEventID and
+// have eventIDs of their own.
+func (d *decoder) key(r *record, raw []byte, ev *event.Event) {
+	switch {
+	case len(r.shared) > 0:
+		ev.Key = event.IDKey("cloudtrail", r.shared)
+		ev.Shared = true
+	case len(r.id) > 0:
+		ev.Key = event.IDKey("cloudtrail", r.id)
+	default:
+		ev.Key = event.Digest([]byte("cloudtrail.raw"), raw)
+	}
+}
+
+// api resolves the name as logged.
+func (d *decoder) api(source, name []byte) *event.API {
+	k := append(d.scratch[:0], source...)
+	k = append(k, 0)
+	k = append(k, name...)
+	d.scratch = k
+	if a := d.apis[string(k)]; a != nil {
+		return a
+	}
+	a := d.resolve(source, name)
+	if len(d.apis) >= maxCached {
+		clear(d.apis)
+	}
+	d.apis[string(k)] = a
+	return a
+}
+
+// maxCached bounds the caches that hostile input could otherwise grow.
+const maxCached = 1 << 16
+
+// maxName bounds a name that no catalogue knows.
+const maxName = 256
+
+func (d *decoder) resolve(source, name []byte) *event.API {
+	if a := d.names.Lookup(source, name); a != nil {
+		return a
+	}
+	service := string(bytes.ToLower(clip(source)))
+	canonical := string(clip(Canonical(source, name)))
+	if a := d.reg.Lookup(event.AWS, service, canonical); a != nil {
+		return a
+	}
+	return d.reg.Add(event.API{
+		Cloud:   event.AWS,
+		Service: service,
+		Name:    canonical,
+		Class:   catalog.Classify(canonical),
+		Global:  d.names.Global(service),
+	})
+}
+
+func clip(b []byte) []byte {
+	if len(b) > maxName {
+		return b[:maxName]
+	}
+	return b
+}
+
+// who fills in the caller.
+func (d *decoder) who(r *record, ev *event.Event) {
+	id := d.ids.get(r.identity)
+	ev.Actor = id.actor
+	ev.Account = id.account
+	ev.Seed.Identity = id.arn
+	ev.Seed.Account = id.account
+	if len(ev.Account) == 0 {
+		ev.Account = r.recipient
+	} else if len(r.recipient) > 0 && !bytes.Equal(r.recipient, ev.Account) {
+		ev.Recipient = r.recipient
+	}
+	if id.service || isService(r.ip) || string(r.kind) == "AwsServiceEvent" {
+		ev.Flags |= event.ServiceMade
+	}
+	if len(ev.Actor.Principal) == 0 {
+		// Nothing names the caller: the key is the service that wrote the
+		// record where it did so on its own, else the account.
+		k := append(d.scratch[:0], "unknown:"...)
+		if string(r.kind) == "AwsServiceEvent" {
+			ev.Actor.Kind = event.AWSService
+			k = append(append(d.scratch[:0], "service:"...), r.source...)
+		} else {
+			k = append(k, ev.Account...)
+		}
+		d.scratch = k
+		ev.Actor.Principal = k
+	}
+}
+
+// isService reports whether an address is the name of the AWS service that
+// made the call; callers cannot set it.
+func isService(ip []byte) bool {
+	return string(ip) == "AWS Internal" ||
+		bytes.HasSuffix(ip, []byte(".amazonaws.com")) ||
+		bytes.HasSuffix(ip, []byte(".amazonaws.com.cn"))
+}
+
+// result fills in the outcome.
+func (d *decoder) result(r *record, ev *event.Event) {
+	if len(r.code) == 0 {
+		return
+	}
+	ev.ErrorCode = r.code
+	o, ok := d.codes[string(r.code)]
+	if !ok {
+		o = d.outcomes.of(r.code)
+		if len(d.codes) >= maxCached {
+			clear(d.codes)
+		}
+		d.codes[string(clip(r.code))] = o
+	}
+	ev.Outcome = o
+	if o == event.Denied {
+		ev.Reason = d.outcomes.reason(r.message)
+	}
+}
+
+// grant notes the credential that an STS call handed out. The secret and the
+// token beside it are not looked at.
+func grant(r *record, ev *event.Event) {
+	if len(r.response) == 0 || r.response[0] != '{' {
+		return
+	}
+	o := jsonscan.Members(r.response)
+	for {
+		key, val, ok := o.Next()
+		if !ok {
+			break
+		}
+		switch string(key) {
+		case "credentials":
+			ev.Grant.Key = jsonscan.GetText(val, "accessKeyId")
+		case "assumedRoleUser", "federatedUser":
+			ev.Grant.Session = jsonscan.GetText(val, "arn")
+		}
+	}
+	if len(ev.Grant.Key) > 0 || len(ev.Grant.Session) > 0 {
+		ev.Grant.Via = ev.API.Name
+	}
+}
+
+func isTrue(val []byte) bool {
+	s := string(trimQuotes(val))
+	return s == "true" || s == "True" || s == "1"
+}
+
+func isFalse(val []byte) bool {
+	s := string(trimQuotes(val))
+	return s == "false" || s == "False" || s == "0"
+}
+
+func trimQuotes(val []byte) []byte {
+	if jsonscan.IsString(val) {
+		return val[1 : len(val)-1]
+	}
+	return val
+}

@@ -1,0 +1,326 @@
+package aws
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"vedette/internal/codec/jsonscan"
+	"vedette/internal/event"
+)
+
+// identity is a userIdentity element resolved ("CloudTrail userIdentity
+// element", CloudTrail User Guide). Its views point into memory of its own.
+type identity struct {
+	raw     []byte // the element as it stands
+	built   []byte // keys put together from parts
+	actor   event.Actor
+	account []byte
+	arn     []byte
+	service bool // the element says that an AWS service made the call
+}
+
+// identityCache keeps resolved identities by the bytes of the element: the
+// same few callers fill most of a trail. It is direct-mapped and of fixed
+// size, so that an intruder who mints sessions cannot make it grow.
+type identityCache struct {
+	seed  maphash.Seed
+	slots []identity
+}
+
+const identitySlots = 1 << 12
+
+func (c *identityCache) get(raw []byte) *identity {
+	if c.slots == nil {
+		c.seed = maphash.MakeSeed()
+		c.slots = make([]identity, identitySlots)
+	}
+	id := &c.slots[maphash.Bytes(c.seed, raw)%identitySlots]
+	if id.raw == nil || !bytes.Equal(id.raw, raw) {
+		id.resolve(raw)
+	}
+	return id
+}
+
+// parts is what a userIdentity element may hold that matters.
+type parts struct {
+	kind, principalID, arn, account, key, user, invokedBy, provider []byte
+	issuerARN, issuerUser                                           []byte
+	storeARN, storeUser, credential                                 []byte
+	delegate, signIn                                                []byte
+	ec2Delivery                                                     bool
+}
+
+func (id *identity) resolve(raw []byte) {
+	// One buffer for the copy, one that cannot move for what is built: no
+	// key is longer than the element and a few words.
+	buf := append(id.raw[:0], raw...)
+	if buf == nil {
+		buf = []byte{}
+	}
+	built := id.built[:0]
+	if need := 4*len(raw) + 256; cap(built) < need {
+		built = make([]byte, 0, need)
+	}
+	*id = identity{raw: buf, built: built}
+	if len(buf) == 0 || buf[0] != '{' {
+		return
+	}
+	var p parts
+	p.read(buf)
+	id.arn = p.arn
+	id.account = p.account
+	id.service = string(p.kind) == "AWSService" || len(p.invokedBy) > 0
+	id.actor = id.who(&p)
+}
+
+func (p *parts) read(b []byte) {
+	o := jsonscan.Members(b)
+	for {
+		key, val, ok := o.Next()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "type":
+			p.kind = jsonscan.Text(val)
+		case "principalId":
+			p.principalID = jsonscan.Text(val)
+		case "arn":
+			p.arn = jsonscan.Text(val)
+		case "accountId":
+			p.account = jsonscan.Scalar(val)
+		case "accessKeyId":
+			p.key = jsonscan.Text(val)
+		case "userName":
+			p.user = jsonscan.Text(val)
+		case "invokedBy":
+			p.invokedBy = jsonscan.Text(val)
+		case "identityProvider":
+			p.provider = jsonscan.Text(val)
+		case "credentialId":
+			p.credential = jsonscan.Text(val)
+		case "onBehalfOf":
+			p.storeARN = jsonscan.GetText(val, "identityStoreArn")
+			p.storeUser = jsonscan.GetText(val, "userId")
+		case "invokedByDelegate":
+			p.delegate = jsonscan.Scalar(jsonscan.Get(val, "accountId"))
+		case "sessionContext":
+			p.readSession(val)
+		}
+	}
+}
+
+func (p *parts) readSession(b []byte) {
+	o := jsonscan.Members(b)
+	for {
+		key, val, ok := o.Next()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "sessionIssuer":
+			p.issuerARN = jsonscan.GetText(val, "arn")
+			p.issuerUser = jsonscan.GetText(val, "userName")
+		case "ec2RoleDelivery":
+			p.ec2Delivery = true
+		case "signInSessionArn":
+			p.signIn = jsonscan.Text(val)
+		}
+	}
+}
+
+// build returns the concatenation of its arguments in memory that belongs to
+// the identity.
+func (id *identity) build(s ...[]byte) []byte {
+	start := len(id.built)
+	for _, p := range s {
+		id.built = append(id.built, p...)
+	}
+	return id.built[start:len(id.built):len(id.built)]
+}
+
+var (
+	ssoPrefix = []byte("AWSReservedSSO_")
+	slash     = []byte("/")
+)
+
+func (id *identity) who(p *parts) event.Actor {
+	a := event.Actor{Key: p.key, Label: p.user, Session: p.signIn}
+	if len(p.delegate) > 0 {
+		a.Creator = id.build([]byte("account:"), p.delegate)
+	}
+	switch string(p.kind) {
+	case "Root":
+		a.Kind = event.AWSRoot
+		if a.Principal = p.arn; len(a.Principal) == 0 {
+			a.Principal = id.build([]byte("arn:aws:iam::"), p.account, []byte(":root"))
+		}
+		if len(a.Label) == 0 {
+			a.Label = []byte("root")
+		}
+	case "IAMUser":
+		id.user(p, &a)
+	case "AssumedRole", "Role":
+		id.role(p, &a)
+	case "FederatedUser":
+		// The name of the federated user is chosen by whoever asked for the
+		// token: it is the session, and the issuing user is the principal.
+		a.Kind = event.AWSFederatedUser
+		a.Session = p.arn
+		if a.Principal = p.issuerARN; len(a.Principal) == 0 {
+			a.Principal = p.arn
+		}
+		a.Name = resource(a.Principal)
+	case "SAMLUser", "WebIdentityUser":
+		a.Kind = event.AWSSAMLUser
+		scheme := []byte("saml:")
+		if p.kind[0] == 'W' {
+			a.Kind, scheme = event.AWSWebIdentity, []byte("oidc:")
+		}
+		who := p.user
+		if len(who) == 0 {
+			who = p.principalID
+		}
+		a.Principal = id.build(scheme, p.provider, slash, who)
+		a.Name = a.Principal
+	case "IdentityCenterUser":
+		a.Kind = event.AWSIdentityCenter
+		a.Key = p.credential
+		a.Principal = id.build([]byte("identitycenter:"), p.storeARN, slash, p.storeUser)
+		a.Name = a.Principal
+	case "AWSAccount":
+		a.Kind = event.AWSAccount
+		a.Principal = id.build([]byte("account:"), p.account)
+		a.Name = a.Principal
+	case "AWSService":
+		a.Kind = event.AWSService
+		a.Principal = id.build([]byte("service:"), p.invokedBy)
+		a.Name = a.Principal
+	case "Directory":
+		a.Kind = event.AWSDirectory
+		who := p.arn
+		if len(who) == 0 {
+			who = p.user
+		}
+		a.Principal = id.build([]byte("directory:"), p.account, slash, who)
+	default:
+		id.untyped(p, &a)
+	}
+	return a
+}
+
+func (id *identity) user(p *parts, a *event.Actor) {
+	a.Kind = event.AWSUser
+	switch {
+	case len(p.arn) > 0:
+		a.Principal = p.arn
+		a.Name = resource(p.arn)
+	case len(p.user) > 0:
+		a.Principal = id.build([]byte("arn:aws:iam::"), p.account, []byte(":user/"), p.user)
+		a.Name = resource(a.Principal)
+	default:
+		a.Principal = id.build([]byte("user:"), p.account, slash, p.principalID)
+	}
+}
+
+// role makes the role the principal and the session a part of it. In a role
+// that IAM Identity Center reserves, the session name is the person, set by
+// the service: there the pair is the principal.
+func (id *identity) role(p *parts, a *event.Actor) {
+	a.Kind = event.AWSRole
+	role := p.issuerARN
+	name := p.issuerUser
+	var session []byte
+	if rest, ok := after(p.arn, ":assumed-role/"); ok {
+		r, s, _ := bytes.Cut(rest, slash)
+		if len(name) == 0 {
+			name = r
+		}
+		session = s
+		a.Session = p.arn
+		if len(role) == 0 {
+			partition := []byte("aws")
+			if f := bytes.SplitN(p.arn, []byte(":"), 3); len(f) == 3 && len(f[1]) > 0 {
+				partition = f[1]
+			}
+			role = id.build([]byte("arn:"), partition, []byte(":iam::"), p.account, []byte(":role/"), r)
+		}
+	} else if len(role) == 0 {
+		role = p.arn
+	}
+	if len(session) == 0 {
+		// The principal id of a session is "role id:session name".
+		_, session, _ = bytes.Cut(p.principalID, []byte(":"))
+	}
+	if len(role) == 0 {
+		rid, _, _ := bytes.Cut(p.principalID, []byte(":"))
+		role = id.build([]byte("role:"), p.account, slash, rid)
+	}
+	a.Label = session
+	if p.ec2Delivery && bytes.HasPrefix(session, []byte("i-")) {
+		a.Creator = id.build([]byte("instance:"), session)
+	}
+	if len(name) == 0 {
+		name = role[bytes.LastIndexByte(role, '/')+1:]
+	}
+	if bytes.HasPrefix(name, ssoPrefix) && len(session) > 0 {
+		a.Kind = event.AWSSSOUser
+		a.Principal = id.build(role, slash, session)
+		a.Session = p.signIn
+		// The role's name ends in a hash of its account: the permission set
+		// is what is before it.
+		set := name[len(ssoPrefix):]
+		if i := bytes.LastIndexByte(set, '_'); i > 0 {
+			set = set[:i]
+		}
+		a.Name = id.build([]byte("sso:"), set, slash, session)
+		return
+	}
+	a.Principal = role
+	a.Name = id.build([]byte("role/"), name)
+}
+
+// untyped names a caller whose element has no type, or one not known yet.
+func (id *identity) untyped(p *parts, a *event.Actor) {
+	switch {
+	case len(p.issuerARN) > 0 || bytes.Contains(p.arn, []byte(":assumed-role/")):
+		id.role(p, a)
+	case bytes.Contains(p.arn, []byte(":user/")):
+		id.user(p, a)
+	case bytes.HasSuffix(p.arn, []byte(":root")):
+		a.Kind = event.AWSRoot
+		a.Principal = p.arn
+	case len(p.arn) > 0:
+		a.Principal = p.arn
+		a.Name = resource(p.arn)
+	case len(p.invokedBy) > 0:
+		a.Kind = event.AWSService
+		a.Principal = id.build([]byte("service:"), p.invokedBy)
+		a.Name = a.Principal
+	case len(p.principalID) > 0:
+		a.Principal = id.build([]byte("principal:"), p.account, slash, p.principalID)
+	}
+}
+
+// resource returns the part of an ARN after its account, such as
+// "user/deploy".
+func resource(arn []byte) []byte {
+	rest := arn
+	for range 5 {
+		_, r, ok := bytes.Cut(rest, []byte(":"))
+		if !ok {
+			return nil
+		}
+		rest = r
+	}
+	return rest
+}
+
+// after returns what follows the first sep in b.
+func after(b []byte, sep string) ([]byte, bool) {
+	i := bytes.Index(b, []byte(sep))
+	if i < 0 {
+		return nil, false
+	}
+	return b[i+len(sep):], true
+}

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"vedette/internal/event"
+)
+
+// call is a scoring event as the engine keeps it: a fixed tuple.
+type call struct {
+	time    int64
+	key     event.Key
+	context uint32
+	api     uint32
+	region  uint32 // symbol
+	file    uint32
+	record  uint32
+	id      uint32 // symbol of the event's id; 0 where the key is the id
+	target  uint32 // hash of what was asked for
+	outcome event.Outcome
+	reason  event.Reason
+	rank    uint8
+	flags   callFlag
+	windows uint8 // bit i: window i of the engine selects it
+}
+
+type callFlag uint8
+
+const (
+	sharedCall callFlag = 1 << iota // its key stands for copies in several accounts
+)
+
+const callSize = 8 + 16 + 7*4 + 5 // as written to disk
+
+func (c *call) put(b []byte) {
+	le := binary.LittleEndian
+	le.PutUint64(b, uint64(c.time))
+	le.PutUint64(b[8:], c.key.Hi)
+	le.PutUint64(b[16:], c.key.Lo)
+	for i, v := range [...]uint32{c.context, c.api, c.region, c.file, c.record, c.id, c.target} {
+		le.PutUint32(b[24+4*i:], v)
+	}
+	b[52], b[53], b[54], b[55], b[56] = byte(c.outcome), byte(c.reason), c.rank, byte(c.flags), c.windows
+}
+
+func (c *call) get(b []byte) {
+	le := binary.LittleEndian
+	c.time = int64(le.Uint64(b))
+	c.key = event.Key{Hi: le.Uint64(b[8:]), Lo: le.Uint64(b[16:])}
+	for i, p := range [...]*uint32{&c.context, &c.api, &c.region, &c.file, &c.record, &c.id, &c.target} {
+		*p = le.Uint32(b[24+4*i:])
+	}
+	c.outcome, c.reason, c.rank, c.flags, c.windows = event.Outcome(b[52]), event.Reason(b[53]), b[54], callFlag(b[55]), b[56]
+}
+
+// record is a fixed-size tuple that a store can hold.
+type tuple[T any] interface {
+	*T
+	put([]byte)
+	get([]byte)
+}
+
+// keyOnly is the key of an event that does not score, kept to count
+// duplicates.
+type keyOnly event.Key
+
+func (k *keyOnly) put(b []byte) {
+	binary.LittleEndian.PutUint64(b, k.Hi)
+	binary.LittleEndian.PutUint64(b[8:], k.Lo)
+}
+
+func (k *keyOnly) get(b []byte) {
+	k.Hi, k.Lo = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+}
+
+// partitions is how many parts a store has: each is worked on whole, one
+// after the other, so that only a part of the data needs to be together.
+const partitions = 64
+
+// store holds tuples in parts. Many goroutines fill it, each through a
+// writer; then each part is taken once. Past the memory budget, full chunks
+// go to temporary files, one a part.
+type store[T any, P tuple[T]] struct {
+	size   int // bytes of a tuple on disk
+	cap    int // tuples a chunk
+	budget *budget
+	parts  [partitions]part[T]
+	free   freeList[T]
+}
+
+type part[T any] struct {
+	mu     sync.Mutex
+	chunks [][]T
+	file   *os.File
+	w      *bufio.Writer
+	onDisk int
+	err    error
+}
+
+type freeList[T any] struct {
+	mu     sync.Mutex
+	chunks [][]T
+}
+
+// budget is how much memory the chunks of all stores of a run may take.
+type budget struct {
+	max  int64
+	used atomic.Int64
+	dir  string // for temporary files; made when first needed
+	mu   sync.Mutex
+	// spilled counts the tuples that went to disk.
+	spilled atomic.Int64
+}
+
+// tempFile returns a temporary file that nobody else can find and that is
+// gone when it is closed, where the system allows that.
+func (b *budget) tempFile() (*os.File, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.dir == "" {
+		dir, err := os.MkdirTemp("", "vedette-")
+		if err != nil {
+			return nil, err
+		}
+		b.dir = dir
+	}
+	return os.CreateTemp(b.dir, "part-")
+}
+
+func (b *budget) close() error {
+	if b.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(b.dir)
+}
+
+func newStore[T any, P tuple[T]](b *budget, size, chunk int) *store[T, P] {
+	return &store[T, P]{size: size, cap: chunk, budget: b}
+}
+
+// storeWriter is one goroutine's way into a store.
+type storeWriter[T any, P tuple[T]] struct {
+	s    *store[T, P]
+	open [partitions][]T
+}
+
+// add puts t into a part.
+func (w *storeWriter[T, P]) add(p int, t T) {
+	c := w.open[p]
+	if len(c) == cap(c) {
+		if c != nil {
+			w.s.keep(p, c)
+		}
+		c = w.s.chunk()
+	}
+	w.open[p] = append(c, t)
+}
+
+// flush hands the rest over.
+func (w *storeWriter[T, P]) flush() {
+	for p, c := range w.open {
+		if len(c) > 0 {
+			w.s.keep(p, c)
+		}
+		w.open[p] = nil
+	}
+}
+
+func (s *store[T, P]) chunk() []T {
+	s.free.mu.Lock()
+	defer s.free.mu.Unlock()
+	if n := len(s.free.chunks); n > 0 {
+		c := s.free.chunks[n-1]
+		s.free.chunks = s.free.chunks[:n-1]
+		return c[:0]
+	}
+	return make([]T, 0, s.cap)
+}
+
+func (s *store[T, P]) release(c []T) {
+	s.free.mu.Lock()
+	s.free.chunks = append(s.free.chunks, c)
+	s.free.mu.Unlock()
+}
+
+// keep takes a chunk over: into memory while the budget lasts, else to disk.
+func (s *store[T, P]) keep(p int, c []T) {
+	bytes := int64(cap(c) * s.size)
+	pt := &s.parts[p]
+	pt.mu.Lock()
+	defer pt.mu.Unlock()
+	if s.budget.used.Add(bytes) <= s.budget.max {
+		pt.chunks = append(pt.chunks, c)
+		return
+	}
+	s.budget.used.Add(-bytes)
+	if pt.err == nil {
+		pt.err = s.spill(pt, c)
+	}
+	s.release(c)
+}
+
+func (s *store[T, P]) spill(pt *part[T], c []T) error {
+	if pt.file == nil {
+		f, err := s.budget.tempFile()
+		if err != nil {
+			return fmt.Errorf("past the memory budget: %w", err)
+		}
+		pt.file = f
+		pt.w = bufio.NewWriterSize(f, 1<<15)
+	}
+	b := make([]byte, s.size)
+	for i := range c {
+		P(&c[i]).put(b)
+		if _, err := pt.w.Write(b); err != nil {
+			return fmt.Errorf("past the memory budget: %w", err)
+		}
+	}
+	pt.onDisk += len(c)
+	s.budget.spilled.Add(int64(len(c)))
+	return nil
+}
+
+// take returns all tuples of a part in dst, in no particular order, and
+// forgets them.
+func (s *store[T, P]) take(p int, dst []T) ([]T, error) {
+	pt := &s.parts[p]
+	pt.mu.Lock()
+	defer pt.mu.Unlock()
+	if pt.err != nil {
+		return nil, pt.err
+	}
+	n := pt.onDisk
+	for _, c := range pt.chunks {
+		n += len(c)
+	}
+	if cap(dst) < n {
+		dst = make([]T, 0, n)
+	}
+	dst = dst[:0]
+	for _, c := range pt.chunks {
+		dst = append(dst, c...)
+		s.budget.used.Add(-int64(cap(c) * s.size))
+		s.release(c)
+	}
+	pt.chunks = nil
+	if pt.file == nil {
+		return dst, nil
+	}
+	dst, err := s.load(pt, dst)
+	err = errors.Join(err, pt.file.Close(), os.Remove(pt.file.Name()))
+	pt.file, pt.w, pt.onDisk = nil, nil, 0
+	return dst, err
+}
+
+func (s *store[T, P]) load(pt *part[T], dst []T) ([]T, error) {
+	if err := pt.w.Flush(); err != nil {
+		return nil, err
+	}
+	if _, err := pt.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	r := bufio.NewReaderSize(pt.file, 1<<16)
+	b := make([]byte, s.size)
+	for range pt.onDisk {
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, err
+		}
+		var t T
+		P(&t).get(b)
+		dst = append(dst, t)
+	}
+	return dst, nil
+}
