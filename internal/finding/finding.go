@@ -53,7 +53,7 @@ type Finding struct {
 	LastSeen     string `json:"last_seen"`
 	// Throttled counts the retries of throttled calls that are left out of
 	// Events.
-	ThrottledRetries int `json:"throttled_retries,omitempty"`
+	ThrottledRetries int `json:"throttled_retries,omitzero"`
 
 	Outcomes      Outcomes       `json:"outcomes"`
 	DenialReasons map[string]int `json:"denial_reasons,omitempty"`
@@ -109,7 +109,7 @@ type Account struct {
 	Name        string `json:"name,omitempty"`        // from --context
 	Environment string `json:"environment,omitempty"` // from --context
 	Criticality string `json:"criticality,omitempty"` // from --context
-	Events      int    `json:"events,omitempty"`
+	Events      int    `json:"events,omitzero"`
 }
 
 // Actor is the principal a finding is about.
@@ -125,7 +125,7 @@ type Origin struct {
 	ID   string `json:"uid"`
 	Kind string `json:"kind,omitempty"`
 	// Others counts further origins of other sessions of the same finding.
-	Others int `json:"others,omitempty"`
+	Others int `json:"others,omitzero"`
 }
 
 // Link is one observed step of the chain from origin to actor.
@@ -186,7 +186,8 @@ type Address struct {
 	ASN      string `json:"asn,omitempty"`     // from --geoip
 	ASName   string `json:"as_name,omitempty"` // from --geoip
 	Country  string `json:"country,omitempty"` // from --geoip
-	Label    string `json:"label,omitempty"`   // from --context: known egress, scanner
+	Label    string `json:"label,omitempty"`   // from --context: what the network is called
+	Kind     string `json:"kind,omitempty"`    // from --context: "egress", "scanner" or "office"
 }
 
 // Client is what callers said of themselves: a family (such as "boto3") and
@@ -252,10 +253,10 @@ type Summary struct {
 	// Problems name what was lost, file by file; at most a thousand are
 	// listed and ProblemsTotal counts them all.
 	Problems      []Problem `json:"problems,omitempty"`
-	ProblemsTotal int       `json:"problems_total,omitempty"`
+	ProblemsTotal int       `json:"problems_total,omitzero"`
 	Detections    []string  `json:"detections"`
 	// Findings that filters (--since, --actor, --min-risk, ...) left out.
-	Filtered int `json:"findings_filtered,omitempty"`
+	Filtered int `json:"findings_filtered,omitzero"`
 	// ContextHits counts entries of --context that were used, and so on;
 	// absent when not asked for.
 	Notes []string `json:"notes,omitempty"`
@@ -272,8 +273,8 @@ type LogCount struct {
 // Problem is input that was lost.
 type Problem struct {
 	File   string `json:"file"`
-	Record int    `json:"record,omitempty"` // from 1; absent when the whole file is meant
-	Offset int64  `json:"offset,omitempty"` // in the decompressed object
+	Record int    `json:"record,omitzero"` // from 1; absent when the whole file is meant
+	Offset int64  `json:"offset,omitzero"` // in the decompressed object
 	Reason string `json:"reason"`
 }
 
