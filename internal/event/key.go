@@ -79,12 +79,17 @@ var hexDigit = func() (t [256]uint8) {
 }()
 
 // Digest is the key of an act that has no UUID: a SHA-256 over the parts,
-// each preceded by its length so that no two lists of parts read alike.
+// each preceded by its length so that no two lists of parts read alike. A
+// long part enters by its own hash, which keeps the whole off the heap.
 func Digest(parts ...[]byte) Key {
 	var stack [512]byte
 	buf := stack[:0]
 	for _, p := range parts {
 		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(p)))
+		if len(p) > 64 {
+			h := sha256.Sum256(p)
+			p = h[:]
+		}
 		buf = append(buf, p...)
 	}
 	return sum(buf)
