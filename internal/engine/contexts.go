@@ -15,7 +15,6 @@ type context struct {
 	address, endpoint, agent            uint32
 	cloud                               event.Cloud
 	kind                                event.ActorKind
-	scored                              bool // some call of it scores
 }
 
 // nameSuffix marks a context's name that is the end of its principal, from

@@ -92,7 +92,7 @@ type store[T any, P tuple[T]] struct {
 	cap    int // tuples a chunk
 	budget *budget
 	parts  [partitions]part[T]
-	free   freeList[T]
+	free   *freeList[T]
 }
 
 type part[T any] struct {
@@ -142,7 +142,7 @@ func (b *budget) close() error {
 }
 
 func newStore[T any, P tuple[T]](b *budget, size, chunk int) *store[T, P] {
-	return &store[T, P]{size: size, cap: chunk, budget: b}
+	return &store[T, P]{size: size, cap: chunk, budget: b, free: new(freeList[T])}
 }
 
 // storeWriter is one goroutine's way into a store.

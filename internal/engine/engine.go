@@ -1,0 +1,292 @@
+// Package engine turns scoring events into findings: it drops copies of one
+// act, lays windows over event time, joins what fires into bursts and bursts
+// into findings, and looks for campaigns over several accounts.
+//
+// Events may come in any order, from any number of goroutines. What comes out
+// depends on the events alone.
+package engine
+
+import (
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/finding"
+	"vedette/internal/plan"
+)
+
+// Options says how a run counts.
+type Options struct {
+	// Plans are the detections to run; at most 8 windows in all.
+	Plans []*plan.Plan
+	// BySession groups by session (else credential) instead of by principal.
+	BySession bool
+	// KeepCopies switches deduplication off.
+	KeepCopies bool
+	// Memory bounds what calls take in memory, in bytes; what is over it
+	// goes to temporary files. Zero means no bound.
+	Memory int64
+	// Workers is how many goroutines evaluate; at least 1.
+	Workers int
+	// Evidence is the greatest number of events a finding lists; negative
+	// means all.
+	Evidence int
+	// Family names the client family of a user agent.
+	Family func(agent []byte) string
+	// Network names the network of an address, from --geoip or otherwise
+	// the /24 or /48 it lies in; nil means [Network].
+	Network func(address string) string
+	// TechniqueName gives the name of an ATT&CK technique, or "".
+	TechniqueName func(id string) string
+}
+
+// Engine collects the calls of one run and evaluates them once.
+type Engine struct {
+	opts     Options
+	registry *event.Registry
+	windows  []*window
+	symbols  *symbols
+	contexts *contexts
+	budget   budget
+	calls    *store[call, *call]
+	others   *store[keyOnly, *keyOnly]
+	links    linkTable
+
+	targetSeed maphash.Seed
+	// copies holds the accounts of further copies of an act, by its key.
+	copiesMu sync.Mutex
+	copies   map[event.Key][]uint32
+}
+
+// window is a plan's window as the engine runs it.
+type window struct {
+	plan   *plan.Plan
+	spec   *plan.Window
+	length int64
+	bit    uint8
+}
+
+// Stats counts what a run did with its events.
+type Stats struct {
+	Duplicates int // copies dropped
+	Scoring    int // scoring events left
+	Spilled    int // tuples that went to disk
+}
+
+// New returns an engine for one run.
+func New(reg *event.Registry, opts Options) (*Engine, error) {
+	e := &Engine{
+		opts: opts, registry: reg, symbols: newSymbols(), contexts: newContexts(),
+		targetSeed: maphash.MakeSeed(), copies: map[event.Key][]uint32{},
+	}
+	if e.opts.Workers < 1 {
+		e.opts.Workers = 1
+	}
+	if e.opts.Network == nil {
+		e.opts.Network = Network
+	}
+	e.budget.max = opts.Memory
+	if opts.Memory <= 0 {
+		e.budget.max = 1 << 62
+	}
+	for _, p := range opts.Plans {
+		for i := range p.Windows {
+			if len(e.windows) == 8 {
+				return nil, errTooManyWindows
+			}
+			w := &p.Windows[i]
+			e.windows = append(e.windows, &window{
+				plan: p, spec: w, length: int64(w.Length), bit: 1 << len(e.windows),
+			})
+		}
+	}
+	e.calls = newStore[call](&e.budget, callSize, 256)
+	e.others = newStore[keyOnly](&e.budget, 16, 512)
+	return e, nil
+}
+
+// Close removes temporary files.
+func (e *Engine) Close() error { return e.budget.close() }
+
+// Collector is one goroutine's way into the engine.
+type Collector struct {
+	e       *Engine
+	cache   contextCache
+	calls   storeWriter[call, *call]
+	others  storeWriter[keyOnly, *keyOnly]
+	matcher *plan.Matcher
+	links   []link
+	regions map[string]uint32
+}
+
+// Collector returns a new collector; each goroutine needs its own.
+func (e *Engine) Collector() *Collector {
+	c := &Collector{e: e, regions: map[string]uint32{}, matcher: e.newMatcher()}
+	c.calls.s, c.others.s = e.calls, e.others
+	return c
+}
+
+// newMatcher returns a matcher over the engine's windows, of which there are
+// few enough for one.
+func (e *Engine) newMatcher() *plan.Matcher {
+	var selectors []*plan.Selector
+	for _, w := range e.windows {
+		selectors = append(selectors, &w.spec.Select)
+	}
+	m, err := plan.NewMatcher(selectors...)
+	if err != nil {
+		panic("engine: " + err.Error())
+	}
+	return m
+}
+
+// Add takes an event in. file and record say where it lies: file numbers are
+// in order of path, records count from 0. ServiceMade in the result says that
+// the event does not score only because the provider made the call itself.
+func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
+	mask := uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags))
+	if len(ev.Grant.Via) > 0 {
+		c.link(ev)
+	}
+	e := c.e
+	part := int(ev.Key.Hi >> 58)
+	if mask == 0 {
+		if !e.opts.KeepCopies {
+			c.others.add(part, keyOnly(ev.Key))
+		}
+		if ev.Has(event.ServiceMade) && c.matcher.Match(ev.API, ev.Log, ev.Flags&^event.ServiceMade) != 0 {
+			return ServiceMade
+		}
+		return Context
+	}
+	t := call{
+		time: ev.Time, key: ev.Key, context: e.context(&c.cache, ev), api: ev.API.ID,
+		region: c.region(ev.Region), file: file, record: record,
+		outcome: ev.Outcome, reason: ev.Reason, rank: ev.Rank, windows: mask,
+	}
+	if ev.Shared {
+		t.flags |= sharedCall
+	}
+	if k, ok := event.ParseUUID(ev.ID); !ok || k != ev.Key {
+		id := ev.ID
+		if len(id) > maxText {
+			id = id[:maxText]
+		}
+		t.id = e.symbols.intern(id)
+	}
+	h := maphash.Bytes(e.targetSeed, ev.Target)
+	t.target = uint32(h ^ h>>32)
+	c.calls.add(part, t)
+	return Scored
+}
+
+// Taken says how an event counts.
+type Taken uint8
+
+// An event scores, or would but for who made the call, or is context.
+const (
+	Context Taken = iota
+	ServiceMade
+	Scored
+)
+
+// region interns through a small map: there are few.
+func (c *Collector) region(r []byte) uint32 {
+	if s, ok := c.regions[string(r)]; ok {
+		return s
+	}
+	if len(r) > maxText {
+		r = r[:maxText]
+	}
+	s := c.e.symbols.intern(r)
+	if len(c.regions) > 1024 {
+		clear(c.regions)
+	}
+	c.regions[string(r)] = s
+	return s
+}
+
+// Close hands over what the collector still holds.
+func (c *Collector) Close() {
+	c.calls.flush()
+	c.others.flush()
+	c.e.links.add(c.links)
+	c.links = nil
+}
+
+// Run evaluates everything that was collected. path names a file by number.
+// It may be called once, after all collectors are closed.
+func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, error) {
+	groups := newStore[call](&e.budget, callSize, 256)
+	groups.free = e.calls.free
+	stats, err := e.dedup(groups)
+	if err != nil {
+		return nil, stats, err
+	}
+	origins := e.origins()
+	wide := newStore[call](&e.budget, callSize, 256)
+	wide.free = e.calls.free
+
+	run := &run{e: e, path: path, apis: e.registry.All(), origins: origins, wide: wide}
+	found, err := run.accounts(groups)
+	if err != nil {
+		return nil, stats, err
+	}
+	found, err = run.campaigns(found)
+	if err != nil {
+		return nil, stats, err
+	}
+	slices.SortFunc(found, compareFindings)
+	out := make([]finding.Finding, len(found))
+	for i, f := range found {
+		out[i] = f.Finding
+	}
+	stats.Spilled = int(e.budget.spilled.Load())
+	return out, stats, nil
+}
+
+// compareFindings is the order of findings: risk, peak events, first seen,
+// id.
+func compareFindings(a, b *found) int {
+	switch {
+	case a.RiskScore != b.RiskScore:
+		return b.RiskScore - a.RiskScore
+	case a.Peak.Events != b.Peak.Events:
+		return b.Peak.Events - a.Peak.Events
+	case a.first != b.first:
+		return compareInt(a.first, b.first)
+	}
+	return compareString(a.ID, b.ID)
+}
+
+// parallel runs f for every part, on as many goroutines as are allowed, each
+// with its own worker state, and returns the first error by part.
+func parallel[W any](workers int, newWorker func() W, f func(w W, part int) error) error {
+	var errs [partitions]error
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range workers {
+		wg.Go(func() {
+			w := newWorker()
+			for p := range next {
+				errs[p] = f(w, p)
+			}
+		})
+	}
+	for p := range partitions {
+		next <- p
+	}
+	close(next)
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// formatTime writes an instant as findings do.
+func formatTime(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }

@@ -1,0 +1,291 @@
+package engine
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/finding"
+)
+
+// run is one evaluation.
+type run struct {
+	e       *Engine
+	path    func(uint32) string
+	apis    []*event.API
+	origins *origins
+	several map[uint64]bool
+	wide    *store[call, *call]
+}
+
+// found is a finding with what the second pass and the order need.
+type found struct {
+	finding.Finding
+	first, last int64
+	wide        []uint64
+}
+
+// groupWorker is what one goroutine needs to evaluate groups.
+type groupWorker struct {
+	*run
+	tally tally
+	calls []call
+	fired []fired
+	marks []bool
+	out   []*found
+	wideW *storeWriter[call, *call]
+}
+
+// accounts evaluates the groups (principal, account) and sets calls aside
+// for the second pass.
+func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
+	r.several = r.origins.severalAccounts()
+	var workers []*groupWorker
+	err := parallel(r.e.opts.Workers, func() *groupWorker {
+		w := &groupWorker{run: r, wideW: &storeWriter[call, *call]{s: r.wide}}
+		r.e.copiesMu.Lock()
+		workers = append(workers, w)
+		r.e.copiesMu.Unlock()
+		return w
+	}, func(w *groupWorker, p int) (err error) {
+		if w.calls, err = groups.take(p, w.calls); err != nil {
+			return err
+		}
+		w.accountGroups()
+		return nil
+	})
+	var all []*found
+	for _, w := range workers {
+		w.wideW.flush()
+		all = append(all, w.out...)
+	}
+	return all, err
+}
+
+// cutOf returns the symbol by which a principal is cut into sessions: the
+// session, else the credential.
+func cutOf(c *context) uint32 {
+	if c.session != 0 {
+		return c.session
+	}
+	return c.key
+}
+
+func (w *groupWorker) accountGroups() {
+	e := w.e
+	calls := w.calls
+	bySession := e.opts.BySession
+	group := func(a, b *call) int {
+		if a.context == b.context {
+			return 0
+		}
+		x, y := e.contexts.at(a.context), e.contexts.at(b.context)
+		n := cmp.Or(cmp.Compare(x.principal, y.principal), cmp.Compare(x.account, y.account), cmp.Compare(x.cloud, y.cloud))
+		if n == 0 && bySession {
+			n = cmp.Compare(cutOf(x), cutOf(y))
+		}
+		return n
+	}
+	slices.SortFunc(calls, func(a, b call) int {
+		return cmp.Or(group(&a, &b), cmp.Compare(a.time, b.time), a.key.Compare(b.key),
+			cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+	})
+	for i := 0; i < len(calls); {
+		j := i + 1
+		for j < len(calls) && group(&calls[i], &calls[j]) == 0 {
+			j++
+		}
+		w.evaluate(calls[i:j], groupKey{scope: "account"})
+		i = j
+	}
+	for i := range calls {
+		if h, ok := w.origins.wideHash(calls[i].context); ok && w.several[h] {
+			w.wideW.add(int(h%partitions), calls[i])
+		}
+	}
+}
+
+// groupKey says which pass a group belongs to.
+type groupKey struct {
+	scope string // "account" or "origin"
+	wide  uint64
+}
+
+// evaluate finds the findings of one group, whose calls are in order of
+// (time, key).
+func (w *groupWorker) evaluate(calls []call, g groupKey) {
+	w.fired = w.e.sweep(&w.tally, calls, w.fired[:0])
+	if len(w.fired) == 0 {
+		return
+	}
+	if len(w.e.windows) > 1 {
+		slices.SortStableFunc(w.fired, func(a, b fired) int { return cmp.Compare(a.start, b.start) })
+	}
+	previous := ""
+	for i := 0; i < len(w.fired); {
+		j, cut := w.extent(calls, i)
+		end := len(calls)
+		if cut {
+			end = w.fired[j].start
+		}
+		f := w.assemble(calls, w.fired[i:j], end, g)
+		f.Continues = previous
+		previous = ""
+		if cut {
+			previous = f.ID
+		}
+		w.out = append(w.out, f)
+		i = j
+	}
+}
+
+// extent returns the firing windows [i, j) that make one finding: each shares
+// a call with an earlier one or follows it within the quiet period. cut says
+// that it ends because it grew too long.
+func (w *groupWorker) extent(calls []call, i int) (j int, cut bool) {
+	p := w.e.windows[w.fired[i].window].plan
+	first := calls[w.fired[i].start].time
+	last := w.lastOf(calls, &w.fired[i])
+	end := w.fired[i].end
+	for j = i + 1; j < len(w.fired); j++ {
+		f := &w.fired[j]
+		at := calls[f.start].time
+		if f.start >= end && time.Duration(at-last) >= p.Quiet {
+			return j, false
+		}
+		if p.MaxLength > 0 && time.Duration(at-first) >= p.MaxLength {
+			return j, true
+		}
+		if f.end > end {
+			end = f.end
+		}
+		last = max(last, w.lastOf(calls, f))
+	}
+	return j, false
+}
+
+// lastOf returns the time of the last call that a firing window selects.
+func (w *groupWorker) lastOf(calls []call, f *fired) int64 {
+	bit := w.e.windows[f.window].bit
+	for i := f.end - 1; i > f.start; i-- {
+		if calls[i].windows&bit != 0 {
+			return calls[i].time
+		}
+	}
+	return calls[f.start].time
+}
+
+// members returns the calls of a finding: the union of its firing windows,
+// before the cut.
+func (w *groupWorker) members(calls []call, windows []fired, limit int) []call {
+	start, end := windows[0].start, 0
+	for i := range windows {
+		end = max(end, windows[i].end)
+	}
+	end = min(end, limit)
+	if cap(w.marks) < end-start {
+		w.marks = make([]bool, end-start)
+	}
+	marks := w.marks[:end-start]
+	clear(marks)
+	var done [8]int // up to where each window has marked
+	for i := range windows {
+		f := &windows[i]
+		bit := w.e.windows[f.window].bit
+		for k := max(f.start, done[f.window]); k < min(f.end, end); k++ {
+			if calls[k].windows&bit != 0 {
+				marks[k-start] = true
+			}
+		}
+		done[f.window] = max(done[f.window], f.end)
+	}
+	var out []call
+	for k, m := range marks {
+		if m {
+			out = append(out, calls[start+k])
+		}
+	}
+	return out
+}
+
+// campaigns is the second pass: origins and names over all accounts. It
+// links the findings of one campaign, and makes a finding of what no account
+// shows by itself.
+func (r *run) campaigns(accounts []*found) ([]*found, error) {
+	byWide := map[uint64][]*found{}
+	for _, f := range accounts {
+		for _, h := range f.wide {
+			byWide[h] = append(byWide[h], f)
+		}
+	}
+	w := &groupWorker{run: r}
+	var all []*found
+	for p := range partitions {
+		var err error
+		if w.calls, err = r.wide.take(p, w.calls); err != nil {
+			return nil, err
+		}
+		hash := make(map[uint32]uint64)
+		for i := range w.calls {
+			id := w.calls[i].context
+			if _, ok := hash[id]; !ok {
+				hash[id], _ = r.origins.wideHash(id)
+			}
+		}
+		calls := w.calls
+		slices.SortFunc(calls, func(a, b call) int {
+			return cmp.Or(cmp.Compare(hash[a.context], hash[b.context]), cmp.Compare(a.time, b.time), a.key.Compare(b.key),
+				cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+		})
+		for i := 0; i < len(calls); {
+			h := hash[calls[i].context]
+			j := i + 1
+			for j < len(calls) && hash[calls[j].context] == h {
+				j++
+			}
+			w.out = w.out[:0]
+			w.evaluate(calls[i:j], groupKey{scope: "origin", wide: h})
+			all = append(all, link2(w.out, byWide[h])...)
+			i = j
+		}
+	}
+	return append(accounts, all...), nil
+}
+
+// link2 keeps the wide findings that touch several accounts and in whose span
+// no account's own group fired; the account findings in the span of the
+// others get one campaign id.
+func link2(wides, accounts []*found) (keep []*found) {
+	for _, w := range wides {
+		if len(w.Accounts) < 2 {
+			continue
+		}
+		own := false
+		for _, f := range accounts {
+			if f.first <= w.last && w.first <= f.last {
+				own = true
+				if f.Campaign == "" || w.ID < f.Campaign {
+					f.Campaign = w.ID
+				}
+			}
+		}
+		if !own {
+			w.Campaign = w.ID
+			keep = append(keep, w)
+		}
+	}
+	return keep
+}
+
+// findingID is the hash of detection, group and the first event's id.
+func findingID(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+
+	"vedette/internal/event"
+)
+
+// link is one observed handing-out of a credential.
+type link struct {
+	time    int64
+	key     event.Key // of the event
+	from    uint32    // context of who asked for it
+	issued  uint32    // symbol of the credential's id, or 0
+	session uint32    // symbol of the session's ARN, or 0
+	id      uint32    // symbol of the event's id, or 0 where the key is the id
+	via     string
+}
+
+type linkTable struct {
+	mu  sync.Mutex
+	all []link
+}
+
+func (t *linkTable) add(l []link) {
+	t.mu.Lock()
+	t.all = append(t.all, l...)
+	t.mu.Unlock()
+}
+
+// link notes what a call handed out.
+func (c *Collector) link(ev *event.Event) {
+	e := c.e
+	l := link{
+		time: ev.Time, key: ev.Key, from: e.context(&c.cache, ev),
+		issued: e.symbols.intern(ev.Grant.Key), session: e.symbols.intern(ev.Grant.Session), via: ev.Grant.Via,
+	}
+	if k, ok := event.ParseUUID(ev.ID); !ok || k != ev.Key {
+		l.id = e.symbols.intern(ev.ID)
+	}
+	c.links = append(c.links, l)
+}
+
+// origins resolves who stands behind each context, from observed links alone.
+type origins struct {
+	e *Engine
+	// byKey and bySession lead from an issued credential to its link. A
+	// session name can be taken by several callers: then it leads nowhere.
+	byKey, bySession map[uint32]*link
+	// behind marks the principals that stand behind some other context.
+	behind map[uint32]bool
+	memo   []originMemo
+}
+
+type originMemo struct {
+	done   bool
+	origin uint32 // symbol of the origin's principal, or 0
+	kind   event.ActorKind
+}
+
+// maxChain bounds how far a chain is followed.
+const maxChain = 16
+
+func (e *Engine) origins() *origins {
+	o := &origins{
+		e: e, byKey: map[uint32]*link{}, bySession: map[uint32]*link{}, behind: map[uint32]bool{},
+		memo: make([]originMemo, e.contexts.n),
+	}
+	all := e.links.all
+	slices.SortFunc(all, func(a, b link) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), a.key.Compare(b.key),
+			strings.Compare(e.symbols.text(e.contexts.at(a.from).principal), e.symbols.text(e.contexts.at(b.from).principal)))
+	})
+	ambiguous := map[uint32]bool{}
+	for i := range all {
+		l := &all[i]
+		if l.issued != 0 && o.byKey[l.issued] == nil {
+			o.byKey[l.issued] = l
+		}
+		if l.session == 0 {
+			continue
+		}
+		if old := o.bySession[l.session]; old == nil {
+			o.bySession[l.session] = l
+		} else if e.contexts.at(old.from).principal != e.contexts.at(l.from).principal {
+			ambiguous[l.session] = true
+		}
+	}
+	for s := range ambiguous {
+		delete(o.bySession, s)
+	}
+	for i := range e.contexts.n {
+		if m := o.of(uint32(i)); m.origin != 0 {
+			o.behind[m.origin] = true
+		}
+	}
+	return o
+}
+
+// step returns the link that a context's credential came from, or nil.
+func (o *origins) step(c *context) *link {
+	if c.key != 0 {
+		if l := o.byKey[c.key]; l != nil {
+			return l
+		}
+	}
+	if c.session != 0 {
+		return o.bySession[c.session]
+	}
+	return nil
+}
+
+// chain returns the links from a context back to its origin, origin first.
+func (o *origins) chain(id uint32) []*link {
+	var chain []*link
+	c := o.e.contexts.at(id)
+	for range maxChain {
+		l := o.step(c)
+		if l == nil || slices.Contains(chain, l) {
+			break
+		}
+		chain = append(chain, l)
+		c = o.e.contexts.at(l.from)
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+// of returns the origin of a context. A session that an AWS service handed
+// out to its own workload has no origin but the workload.
+func (o *origins) of(id uint32) originMemo {
+	m := &o.memo[id]
+	if m.done {
+		return *m
+	}
+	m.done = true
+	c := o.e.contexts.at(id)
+	if chain := o.chain(id); len(chain) > 0 {
+		first := o.e.contexts.at(chain[0].from)
+		if first.kind != event.AWSService {
+			m.origin, m.kind = first.principal, first.kind
+			return *m
+		}
+	}
+	if c.creator != 0 {
+		m.origin, m.kind = c.creator, event.UnknownActor
+	}
+	return *m
+}
+
+// wide is the group of the second pass that a context belongs to: its origin
+// over all accounts, else its name over all accounts.
+type wide struct {
+	text string
+	kind event.ActorKind
+	// origin tells an observed origin from a mere name.
+	origin bool
+}
+
+// wideOf returns the group of the second pass, or ok false where there is
+// none.
+func (o *origins) wideOf(id uint32) (w wide, ok bool) {
+	e := o.e
+	c := e.contexts.at(id)
+	if m := o.of(id); m.origin != 0 {
+		return wide{e.symbols.text(m.origin), m.kind, true}, true
+	}
+	if o.behind[c.principal] {
+		return wide{e.symbols.text(c.principal), c.kind, true}, true
+	}
+	if name := e.nameOf(c); name != "" {
+		return wide{name, c.kind, false}, true
+	}
+	return wide{}, false
+}
+
+// wideHash stands for a wide group in tables. Its seed is not known to any
+// input.
+func (o *origins) wideHash(id uint32) (uint64, bool) {
+	w, ok := o.wideOf(id)
+	if !ok {
+		return 0, false
+	}
+	var h maphash.Hash
+	h.SetSeed(o.e.targetSeed)
+	scope := byte(o.e.contexts.at(id).cloud)
+	if w.origin {
+		scope = 0xff
+	}
+	h.WriteByte(scope)
+	h.WriteString(w.text)
+	return h.Sum64(), true
+}
+
+// severalAccounts returns the wide groups that touch two accounts or more.
+func (o *origins) severalAccounts() map[uint64]bool {
+	first := map[uint64]uint32{}
+	several := map[uint64]bool{}
+	for i := range o.e.contexts.n {
+		h, ok := o.wideHash(uint32(i))
+		if !ok {
+			continue
+		}
+		account := o.e.contexts.at(uint32(i)).account
+		if old, seen := first[h]; !seen {
+			first[h] = account
+		} else if old != account {
+			several[h] = true
+		}
+	}
+	return several
+}
