@@ -105,6 +105,13 @@ func (r *Registry) Len() int {
 	return len(r.list)
 }
 
+// At returns the API with that ID.
+func (r *Registry) At(id uint32) *API {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.list[id]
+}
+
 // All returns the APIs in order of their ID.
 func (r *Registry) All() []*API {
 	r.mu.RLock()
