@@ -1,0 +1,292 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vedette/internal/finding"
+	"vedette/internal/term"
+)
+
+// defaultEvidence is how many pieces of evidence [Explain] shows unless told.
+const defaultEvidence = 25
+
+// Explain writes one finding in full for a person.
+func Explain(w io.Writer, f *finding.Finding, opts Options) error {
+	b := bufio.NewWriter(w)
+	p := newPage(b, opts)
+	p.explain(f, opts.Evidence)
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("explain finding: %w", err)
+	}
+	return nil
+}
+
+// Sentence says a finding in plain words. Its strings are those of the logs:
+// whoever prints it makes it safe.
+func Sentence(f *finding.Finding) string {
+	actor := kindText(f.Actor.Kind) + " " + who(f)
+	in := ""
+	if n := len(f.Accounts); n > 1 {
+		in = term.Count(n) + " " + f.Cloud.Provider + " " + accountNoun(f.Cloud.Provider, n)
+	} else {
+		in = f.Cloud.Provider + " " + accountNoun(f.Cloud.Provider, 1) + " " + accountText(f.Cloud.Account, false)
+	}
+	text := "The " + actor + " made " + term.Plural(f.Events, "discovery call") + " to " + term.Plural(f.DistinctAPIs, "API") +
+		" in " + in
+	if d, ok := lasted(f); ok && d > 0 {
+		text += " within " + term.Duration(d)
+	}
+	switch denied := f.Outcomes.Denied; {
+	case denied == 0:
+		text += "; none was denied."
+	case denied == f.Events:
+		text += "; all were denied."
+	default:
+		text += "; " + term.Count(denied) + " of them denied."
+	}
+	return text
+}
+
+func (p *page) explain(f *finding.Finding, evidence int) {
+	p.heading("Finding " + f.ID)
+	p.paragraph(Sentence(f), "", riskStyle(f.RiskScore))
+	p.blank()
+
+	p.styled("risk", strconv.Itoa(f.RiskScore), riskStyle(f.RiskScore))
+	for _, d := range f.Detections {
+		p.field("detection", d.Name+" ("+strings.TrimSpace(d.ID+" "+d.Version)+"), fired in "+strings.Join(d.Windows, ", "))
+	}
+	for _, t := range f.Techniques {
+		p.field("technique", t.ID+" "+t.Name+", "+term.Plural(t.Events, "event"))
+	}
+	p.links(f)
+	if len(f.PreviousIDs) > 0 {
+		p.items("formerly", f.PreviousIDs, 0)
+	}
+	p.blank()
+
+	p.section("Who")
+	p.whole("actor", f.Actor.ID)
+	p.field("", kindText(f.Actor.Kind)+ownerText(f.Actor))
+	if f.Origin != nil {
+		p.field("origin", p.originText(f.Origin))
+	}
+	p.chain(f)
+	for i, a := range f.Accounts {
+		label := ""
+		if i == 0 {
+			label = "account"
+		}
+		p.field(label, accountText(a, true)+", "+term.Plural(a.Events, "event"))
+	}
+	if len(f.Accounts) == 0 {
+		p.field("account", accountText(f.Cloud.Account, true))
+	}
+	p.countLines("sessions", f.Sessions, f.SessionsTotal)
+	p.countLines("keys", f.Keys, f.KeysTotal)
+	p.blank()
+
+	p.section("When and how much")
+	p.field("when", span(f.FirstSeen, f.LastSeen))
+	p.field("totals", figures(f.Events, f.DistinctAPIs, f.Outcomes.Denied)+", "+term.Plural(f.Targets, "distinct request"))
+	if f.ThrottledRetries > 0 {
+		p.field("", term.Plural(f.ThrottledRetries, "retry", "retries")+" of throttled calls not counted")
+	}
+	p.field("peak", figures(f.Peak.Events, f.Peak.DistinctAPIs, 0)+", risk "+strconv.Itoa(f.Peak.RiskScore)+
+		", in the window "+f.Peak.Name+" from "+clock(f.Peak.Start)+" UTC")
+	p.field("outcomes", outcomesText(f.Outcomes))
+	p.field("denied by", reasonsText(f.DenialReasons))
+	p.blank()
+
+	p.section("From where")
+	for _, a := range f.Addresses {
+		p.field("address", addressText(a))
+	}
+	if rest := f.AddressesTotal - len(f.Addresses); rest > 0 {
+		p.field("", "and "+term.Plural(rest, "address", "addresses")+" not listed")
+	}
+	for _, c := range f.Clients {
+		p.field("client", c.Family+" "+term.Count(c.Events))
+		p.whole("", c.UserAgent)
+	}
+	p.blank()
+
+	p.section("What")
+	p.items("services", counts(f.Services), 0)
+	if len(f.Regions) > 0 {
+		p.items("regions", counts(f.Regions), 0)
+	}
+	if len(f.GlobalServices) > 0 {
+		p.items("global", counts(f.GlobalServices), 0)
+	}
+	p.blank()
+	p.apis(f.APIs)
+	p.slices(f)
+	p.evidence(f, evidence)
+}
+
+// parts are those of the texts that are not empty, made safe.
+func (p *page) parts(texts ...string) []string {
+	var out []string
+	for _, s := range texts {
+		if s != "" {
+			out = append(out, p.safe(s))
+		}
+	}
+	return out
+}
+
+func (p *page) section(s string) { p.w.WriteString(term.Strong.Paint(s, p.color) + "\n") }
+
+// countLines writes each value on a line of its own, cut in its middle.
+func (p *page) countLines(label string, list []finding.Count, total int) {
+	for _, c := range counts(list) {
+		p.whole(label, c)
+		label = ""
+	}
+	if rest := total - len(list); rest > 0 {
+		p.field(label, "and "+term.Count(rest)+" not listed")
+	}
+}
+
+// chain writes each observed link from the origin to the actor.
+func (p *page) chain(f *finding.Finding) {
+	label := "chain"
+	for _, l := range f.Chain {
+		home := f.Cloud.Account.ID
+		text := short(l.From, home) + " " + p.arrow + " " + short(l.To, home)
+		if l.Via != "" {
+			text += " by " + l.Via
+		}
+		if l.Time != "" {
+			text += " at " + clock(l.Time) + " UTC"
+		}
+		p.field(label, text)
+		label = ""
+		for _, part := range [][2]string{{"session", l.Session}, {"key", l.Key}, {"event", l.EventID}} {
+			if part[1] != "" {
+				p.whole("", "  "+part[0]+" "+part[1])
+			}
+		}
+	}
+}
+
+func outcomesText(o finding.Outcomes) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		name string
+	}{{o.OK, "ok"}, {o.Denied, "denied"}, {o.Absent, "absent"}, {o.Throttled, "throttled"}, {o.Invalid, "invalid"}, {o.Other, "other"}} {
+		if c.n > 0 {
+			parts = append(parts, term.Count(c.n)+" "+c.name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// reasonsText lists what refused the denied calls, the most frequent first.
+func reasonsText(reasons map[string]int) string {
+	names := make([]string, 0, len(reasons))
+	for name := range reasons {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if d := reasons[b] - reasons[a]; d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		text := strings.ReplaceAll(name, "_", " ")
+		if name == "unknown" {
+			text = "not said"
+		}
+		names[i] = text + " " + term.Count(reasons[name])
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p *page) apis(apis []finding.API) {
+	if len(apis) == 0 {
+		return
+	}
+	cols := []column{{head: "EVENTS", right: true}, {head: "DENIED", right: true}, {head: "SERVICE"}, {head: "OPERATION", flex: true}, {head: "ATT&CK"}}
+	if p.width >= wide {
+		cols = append(cols, column{head: "REQUESTS", right: true})
+	}
+	unknown := false
+	rows := make([][]string, len(apis))
+	for i, a := range apis {
+		technique := a.Technique
+		if !a.Known {
+			unknown = true
+			technique = "unknown"
+		}
+		rows[i] = []string{term.Count(a.Events), term.Count(a.Outcomes.Denied), a.Service, a.Name, technique, term.Count(a.Targets)}[:len(cols)]
+	}
+	t := p.table(cols, rows)
+	t.header()
+	for i := range rows {
+		t.row(i, term.Plain)
+	}
+	if unknown {
+		p.paragraph("unknown: no catalogue lists the API; it counts by its verb.", "", term.Faint)
+	}
+	p.blank()
+}
+
+func (p *page) slices(f *finding.Finding) {
+	if len(f.Slices) == 0 {
+		return
+	}
+	p.section("Slices (parts of the actor, worst first)")
+	for i := range f.Slices {
+		s := &f.Slices[i]
+		style := term.Plain
+		if s.Fires {
+			style = riskStyle(s.RiskScore)
+		}
+		text := sliceText(s)
+		if s.Fires {
+			text += ", fires by itself"
+		}
+		p.paragraph(text, "  ", style)
+		p.paragraph(span(s.FirstSeen, s.LastSeen)+"; "+outcomesText(s.Outcomes), "    ", term.Plain)
+		if s.Peak != nil {
+			p.paragraph("peak "+figures(s.Peak.Events, s.Peak.DistinctAPIs, 0)+" in "+s.Peak.Name+" from "+clock(s.Peak.Start)+" UTC", "    ", term.Plain)
+		}
+	}
+	if rest := f.SlicesTotal - len(f.Slices); rest > 0 {
+		p.paragraph("and "+term.Plural(rest, "slice")+" not listed", "  ", term.Plain)
+	}
+	p.blank()
+}
+
+func (p *page) evidence(f *finding.Finding, limit int) {
+	if limit == 0 {
+		limit = defaultEvidence
+	}
+	shown := f.Evidence
+	if limit > 0 && len(shown) > limit {
+		shown = shown[:limit]
+	}
+	total := max(f.EvidenceTotal, len(f.Evidence))
+	p.section("Evidence, " + term.Count(len(shown)) + " of " + term.Plural(total, "event"))
+	for _, e := range shown {
+		for _, l := range p.wrap(p.parts(clock(e.Time)+"  "+e.Outcome+"  "+e.Service+":"+e.Operation, e.Region, e.IP), " ", p.width-2) {
+			p.w.WriteString("  " + l + "\n")
+		}
+		at := "record " + strconv.Itoa(e.At.Record) + " of " + e.At.File
+		for _, l := range p.wrap(p.parts(e.EventID, at), " ", p.width-4) {
+			p.w.WriteString("    " + term.Faint.Paint(l, p.color) + "\n")
+		}
+	}
+	if rest := total - len(shown); rest > 0 {
+		p.paragraph("and "+term.Count(rest)+" more; `vedette extract` writes the records themselves", "  ", term.Plain)
+	}
+}

@@ -1,0 +1,263 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+
+	"vedette/internal/finding"
+	"vedette/internal/term"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares what was written with the file of that name.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", filepath.FromSlash(name))
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (-want +got); run with -update if that is meant:\n%s", name, diff)
+	}
+}
+
+var terminals = map[string]term.Terminal{
+	"80":       {Width: 80, Unicode: true},
+	"80-ascii": {Width: 80},
+	"160":      {Width: 160, Unicode: true},
+	"80-color": {Interactive: true, Width: 80, Unicode: true, Color: true},
+}
+
+func TestGolden(t *testing.T) {
+	for name, r := range fixtures() {
+		write := func(file, format string, term term.Terminal) {
+			var out bytes.Buffer
+			if err := Write(&out, format, r, Options{Terminal: term, Version: "1.2.3"}); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"/"+file, out.Bytes())
+		}
+		write("findings.json", "json", term.Terminal{})
+		write("findings.ndjson", "ndjson", term.Terminal{})
+		write("findings.csv", "csv", term.Terminal{})
+		write("ocsf.ndjson", "ocsf", term.Terminal{})
+		for width, terminal := range terminals {
+			write("table-"+width+".txt", "table", terminal)
+			var out bytes.Buffer
+			for i := range r.Findings {
+				if err := Explain(&out, &r.Findings[i], Options{Terminal: terminal}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out.Len() > 0 {
+				golden(t, name+"/explain-"+width+".txt", out.Bytes())
+			}
+		}
+	}
+	for file, format := range map[string]string{"seed.csv": "csv", "seed.json": "json", "seed.ndjson": "ndjson", "seed.txt": "table"} {
+		var out bytes.Buffer
+		if err := WriteSeed(&out, format, seedRows(), Options{Terminal: terminals["80"]}); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "seed/"+file, out.Bytes())
+	}
+}
+
+// Pages fit their terminal, and hold nothing that a terminal obeys but our
+// own colours.
+func TestPagesAreHarmless(t *testing.T) {
+	for name, r := range fixtures() {
+		for _, terminal := range terminals {
+			var out bytes.Buffer
+			if err := Write(&out, "table", r, Options{Terminal: terminal}); err != nil {
+				t.Fatal(err)
+			}
+			for i := range r.Findings {
+				if err := Explain(&out, &r.Findings[i], Options{Terminal: terminal, Evidence: -1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text := out.String()
+			if terminal.Color {
+				for _, s := range []term.Style{term.Heading, term.Faint, term.Strong, term.High, term.Medium, term.Low, term.Good} {
+					start, end, _ := strings.Cut(s.Paint("|", true), "|")
+					text = strings.ReplaceAll(strings.ReplaceAll(text, start, ""), end, "")
+				}
+			}
+			for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+				if term.Safe(line) != line {
+					t.Errorf("%s: unsafe line %q", name, line)
+				}
+				if w := term.Width(line); w > terminal.Width {
+					t.Errorf("%s: line of %d cells on a terminal of %d: %q", name, w, terminal.Width, line)
+				}
+				if !terminal.Unicode && term.SafeASCII(line) != line {
+					t.Errorf("%s: not ASCII: %q", name, line)
+				}
+			}
+		}
+	}
+}
+
+// No format for programs holds a character that acts on the terminal it may
+// be printed on, or bytes that are not UTF-8.
+func TestProgramFormatsAreHarmless(t *testing.T) {
+	for name, r := range fixtures() {
+		for _, format := range []string{"json", "ndjson", "csv", "ocsf"} {
+			var out bytes.Buffer
+			if err := Write(&out, format, r, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			text := out.String()
+			if !utf8.ValidString(text) {
+				t.Errorf("%s as %s is not UTF-8", name, format)
+			}
+			for _, c := range text {
+				if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c)) || c == '\u2028' || c == '\u2029' {
+					t.Errorf("%s as %s holds %U", name, format, c)
+				}
+				if format != "csv" && strings.ContainsRune("<>&", c) {
+					t.Errorf("%s as %s holds %q", name, format, c)
+				}
+			}
+		}
+	}
+}
+
+// What the escapes stand for is what the log held.
+func TestJSONKeepsStrings(t *testing.T) {
+	r := hostile()
+	r.Findings[0].Keys = nil // not UTF-8: replaced
+	r.Findings[0].Chain[0].From = ""
+	r.Findings[0].Evidence[0].Service = ""
+	r.Findings[0].Actor.Name += "\U000E0041\x7f\u0085"
+	var out bytes.Buffer
+	if err := Write(&out, "json", r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got finding.Report
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Findings[0].Actor != r.Findings[0].Actor || got.Findings[0].Clients[0] != r.Findings[0].Clients[0] ||
+		got.Findings[0].Chain[0] != r.Findings[0].Chain[0] || got.Findings[0].Evidence[0] != r.Findings[0].Evidence[0] {
+		t.Errorf("strings changed: %+v", got.Findings[0])
+	}
+}
+
+func TestCSVCells(t *testing.T) {
+	for in, want := range map[string]string{
+		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\t=1": `'\t=1`, "\r=1": `'\r=1`, "  =1": "'  =1",
+		"＝1": "'＝1", "\"=1": "'\"=1", "arn:aws:iam::1:user/a": "arn:aws:iam::1:user/a", "": "", "a=b": "a=b", "[]": "[]", "\ufeff=1": `'\ufeff=1`,
+	} {
+		if got := cell(in); got != want {
+			t.Errorf("cell(%q) = %q, want %q", in, got, want)
+		}
+	}
+	for name, r := range fixtures() {
+		var out bytes.Buffer
+		if err := Write(&out, "csv", r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(&out).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) != len(r.Findings)+1 {
+			t.Errorf("%s: %d rows for %d findings", name, len(rows), len(r.Findings))
+		}
+		for _, row := range rows[1:] {
+			for i, c := range row {
+				if c != "" && strings.ContainsAny(c[:1], "=+-@\t\r") {
+					t.Errorf("%s: column %s begins a formula: %q", name, rows[0][i], c)
+				}
+			}
+		}
+	}
+}
+
+// "Nothing found" says in the same breath what could not be seen.
+func TestNothingIsNeverUnqualified(t *testing.T) {
+	empty := &finding.Report{}
+	open := nothing()
+	open.Coverage = []finding.Coverage{{Provider: "gcp", Service: "*", Region: "*", Log: "gcp.data_access", Verdict: "reads_seen", Reads: 5}}
+	for _, c := range []struct {
+		r    *finding.Report
+		want string
+	}{
+		{nothing(), "Nothing found in 0 discovery calls among 5 events, but this input cannot show everything: gcp.data_access (not in this input)."},
+		{open, "Nothing found in 0 discovery calls among 5 events, in which reads are logged; what no log of this input covers was not seen."},
+		{empty, "Nothing could be found: 0 records read, and no audited call of a cloud among them."},
+	} {
+		if got := verdict(c.r); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	lossy := nothing()
+	lossy.Summary.Unparsed = 1
+	if got := verdict(lossy); !strings.Contains(got, "lost") {
+		t.Errorf("lost input is not told: %q", got)
+	}
+}
+
+func TestShortIDs(t *testing.T) {
+	f := func(ids ...string) []finding.Finding {
+		out := make([]finding.Finding, len(ids))
+		for i, id := range ids {
+			out[i].ID = id
+		}
+		return out
+	}
+	if diff := cmp.Diff([]string{"aaaaaaaa0", "aaaaaaaa1", "bbbbbbbb", "c", "same", "same"},
+		shortIDs(f("aaaaaaaa00", "aaaaaaaa11", "bbbbbbbb00", "c", "same", "same"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestErrors(t *testing.T) {
+	if err := Write(io.Discard, "xml", nothing(), Options{}); err == nil || !strings.Contains(err.Error(), "table, json, ndjson, csv, ocsf") {
+		t.Errorf("unknown format: %v", err)
+	}
+	if err := WriteSeed(io.Discard, "ocsf", nil, Options{}); err == nil || !strings.Contains(err.Error(), "table, json, ndjson, csv") {
+		t.Errorf("unknown seed format: %v", err)
+	}
+	for _, f := range Formats() {
+		if err := Write(brokenWriter{}, string(f), threeClouds(), Options{}); err == nil {
+			t.Errorf("%s: a writer that fails is not reported", f)
+		}
+	}
+	for _, f := range SeedFormats() {
+		if err := WriteSeed(brokenWriter{}, string(f), seedRows(), Options{}); err == nil {
+			t.Errorf("seed %s: a writer that fails is not reported", f)
+		}
+	}
+	if Explain(brokenWriter{}, &threeClouds().Findings[0], Options{}) == nil || Summary(brokenWriter{}, nothing(), Options{}) == nil {
+		t.Error("a writer that fails is not reported")
+	}
+}

@@ -1,0 +1,269 @@
+package report
+
+import (
+	"bufio"
+	"io"
+	"sort"
+	"strconv"
+	"strings"
+
+	"vedette/internal/finding"
+	"vedette/internal/term"
+)
+
+// maxProblems is how many lost pieces of input the page names; the JSON
+// format names more.
+const maxProblems = 10
+
+// Summary writes, for a person, what was found in a line, what was read, what
+// was lost, and what could not be seen. It never says "nothing found" without
+// saying in the same breath what this input cannot show.
+func Summary(w io.Writer, r *finding.Report, opts Options) error {
+	b := bufio.NewWriter(w)
+	newPage(b, opts).summary(r)
+	return b.Flush()
+}
+
+func (p *page) summary(r *finding.Report) {
+	style := term.Strong
+	if len(r.Findings) == 0 {
+		style = term.Plain
+	}
+	p.paragraph(verdict(r), "", style)
+	p.blank()
+	p.read(&r.Summary)
+	p.lost(&r.Summary)
+	p.coverage(r.Coverage)
+	for _, n := range r.Summary.Notes {
+		p.paragraph("Note: "+n, "", term.Plain)
+	}
+}
+
+// verdict is the answer in a sentence.
+func verdict(r *finding.Report) string {
+	s := &r.Summary
+	filtered := ""
+	if s.Filtered > 0 {
+		filtered = " Filters left out " + term.Plural(s.Filtered, "finding") + "."
+	}
+	if n := len(r.Findings); n > 0 {
+		top := 0
+		for i := range r.Findings {
+			top = max(top, r.Findings[i].RiskScore)
+		}
+		return term.Plural(n, "finding") + ", the highest risk " + strconv.Itoa(top) + "." + filtered +
+			" `vedette explain ID PATH` tells one in full."
+	}
+	if s.Events == 0 {
+		return "Nothing could be found: " + term.Plural(s.Records, "record") + " read, and no audited call of a cloud among them." + filtered
+	}
+	text := "Nothing found in " + term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event")
+	if blind := blindRows(r.Coverage); len(blind) > 0 {
+		names := make([]string, len(blind))
+		for i, c := range blind {
+			names[i] = coverageName(c) + " (" + verdictText(c.Verdict) + ")"
+		}
+		text += ", but this input cannot show everything: " + strings.Join(names, "; ") + "."
+	} else {
+		text += ", in which reads are logged; what no log of this input covers was not seen."
+	}
+	if s.ProblemsTotal > 0 || s.Unparsed > 0 {
+		text += " Part of the input was lost."
+	}
+	return text + filtered
+}
+
+// read says what was read.
+func (p *page) read(s *finding.Summary) {
+	p.heading("Read")
+	p.paragraph(term.Plural(s.Files, "file")+", "+term.Bytes(s.Bytes)+" decompressed, "+term.Plural(s.Records, "record")+
+		": "+term.Plural(s.Events, "event")+", "+term.Count(s.Skipped)+" skipped (not calls), "+term.Count(s.Unparsed)+" unparsed.", "  ", term.Plain)
+	if s.Events > 0 {
+		p.paragraph("Events from "+span(s.FirstEvent, s.LastEvent)+".", "  ", term.Plain)
+		text := "Of the events " + term.Count(s.Scoring) + " are discovery that counts"
+		if s.Duplicates > 0 {
+			text += ", " + term.Count(s.Duplicates) + " are copies"
+		}
+		if s.ServiceMade > 0 {
+			text += ", " + term.Count(s.ServiceMade) + " were made by the provider itself"
+		}
+		p.paragraph(text+".", "  ", term.Plain)
+	}
+	if len(s.Logs) > 0 {
+		cols := []column{{head: "CLOUD"}, {head: "LOG", flex: true}, {head: "RECORDS", right: true}, {head: "EVENTS", right: true}}
+		rows := make([][]string, len(s.Logs))
+		for i, l := range s.Logs {
+			rows[i] = []string{"  " + l.Cloud, l.Log, term.Count(l.Records), term.Count(l.Events)}
+		}
+		cols[0].head = "  " + cols[0].head
+		t := p.table(cols, rows)
+		t.write([]string{cols[0].head, cols[1].head, cols[2].head, cols[3].head}, term.Plain, true)
+		for i := range rows {
+			t.row(i, term.Plain)
+		}
+	}
+	p.blank()
+}
+
+// lost names the input that could not be used.
+func (p *page) lost(s *finding.Summary) {
+	total := max(s.ProblemsTotal, len(s.Problems))
+	if total == 0 && s.Unparsed == 0 {
+		return
+	}
+	p.heading("Lost")
+	p.paragraph(term.Plural(total, "problem")+", "+term.Plural(s.Unparsed, "record")+" unparsed. What else was in these files was read.", "  ", term.High)
+	shown := s.Problems[:min(len(s.Problems), maxProblems)]
+	for _, pr := range shown {
+		at := pr.File
+		if pr.Record > 0 {
+			at += ", record " + term.Count(pr.Record)
+		}
+		if pr.Offset > 0 {
+			at += ", byte " + term.Count(pr.Offset)
+		}
+		p.paragraph(at+": "+pr.Reason, "  ", term.Plain)
+	}
+	if rest := total - len(shown); rest > 0 {
+		p.paragraph("and "+term.Count(rest)+" more (--format json lists them)", "  ", term.Plain)
+	}
+	p.blank()
+}
+
+// coverage says what could be seen in this input and what could not.
+func (p *page) coverage(rows []finding.Coverage) {
+	if len(rows) == 0 {
+		p.heading("What this input can show")
+		p.paragraph("No audit log of a cloud was read: nothing could be seen.", "  ", term.Medium)
+		p.blank()
+		return
+	}
+	if seen := seenRows(rows); len(seen) > 0 {
+		p.heading("What this input can show")
+		for _, l := range seen {
+			p.paragraph(l, "  ", term.Plain)
+		}
+		p.blank()
+	}
+	blind := blindRows(rows)
+	if len(blind) == 0 {
+		return
+	}
+	p.heading("What it cannot show")
+	for _, c := range blind {
+		p.paragraph(coverageName(c)+": "+verdictText(c.Verdict), "  ", term.Medium)
+		p.paragraph(c.Blind, "    ", term.Plain)
+		if c.Enable != "" {
+			p.paragraph("To see it: "+c.Enable, "    ", term.Plain)
+		}
+	}
+	p.blank()
+}
+
+// blindRows are the verdicts that say what cannot be seen.
+func blindRows(rows []finding.Coverage) []finding.Coverage {
+	var out []finding.Coverage
+	for _, c := range rows {
+		if c.Blind != "" || c.Service == "*" && c.Verdict != "reads_seen" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// seenRows says, a line for each log class, what was seen in it.
+func seenRows(rows []finding.Coverage) []string {
+	type class struct {
+		provider, log string
+		reads, writes int
+		services      map[string]bool
+		regions       map[string]bool
+		onlyWrites    map[string]bool
+	}
+	by := map[[2]string]*class{}
+	var order []*class
+	for _, c := range rows {
+		if c.Service == "*" || c.Verdict == "not_seen" {
+			continue
+		}
+		k := [2]string{c.Provider, c.Log}
+		cl := by[k]
+		if cl == nil {
+			cl = &class{provider: c.Provider, log: c.Log, services: map[string]bool{}, regions: map[string]bool{}, onlyWrites: map[string]bool{}}
+			by[k] = cl
+			order = append(order, cl)
+		}
+		cl.reads += c.Reads
+		cl.writes += c.Writes
+		if c.Region != "*" && c.Region != "" {
+			cl.regions[c.Region] = true
+		}
+		if c.Verdict == "reads_seen" {
+			cl.services[c.Service] = true
+		} else {
+			cl.onlyWrites[c.Service] = true
+		}
+	}
+	var out []string
+	for _, cl := range order {
+		text := logName(cl.provider, cl.log) + ": " + term.Plural(cl.reads, "read") + " and " + term.Plural(cl.writes, "write")
+		if len(cl.services) > 0 {
+			text += "; reads of " + some(cl.services, 6)
+		}
+		for s := range cl.services {
+			delete(cl.onlyWrites, s)
+		}
+		if len(cl.onlyWrites) > 0 {
+			text += "; only writes of " + some(cl.onlyWrites, 4)
+		}
+		if len(cl.regions) > 0 {
+			text += "; in " + some(cl.regions, 4)
+		}
+		out = append(out, text+".")
+	}
+	return out
+}
+
+// some names the first n members of a set in order and counts the others.
+func some(set map[string]bool, n int) string {
+	names := make([]string, 0, len(set))
+	for s := range set {
+		names = append(names, s)
+	}
+	sort.Strings(names)
+	if len(names) <= n+1 {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:n], ", ") + " and " + term.Count(len(names)-n) + " more"
+}
+
+func coverageName(c finding.Coverage) string {
+	name := logName(c.Provider, c.Log)
+	if c.Service != "*" && c.Service != "" {
+		name += ", " + c.Service
+	}
+	if c.Region != "*" && c.Region != "" {
+		name += ", " + c.Region
+	}
+	return name
+}
+
+// logName names a log class with its provider, which most of them begin with.
+func logName(provider, log string) string {
+	if strings.HasPrefix(log, provider+".") {
+		return log
+	}
+	return provider + " " + log
+}
+
+func verdictText(v string) string {
+	switch v {
+	case "reads_seen":
+		return "reads seen, not all"
+	case "only_writes_seen":
+		return "only writes seen"
+	case "not_seen":
+		return "not in this input"
+	}
+	return strings.ReplaceAll(v, "_", " ")
+}

@@ -1,0 +1,370 @@
+package report
+
+import (
+	"bufio"
+	"strconv"
+	"strings"
+
+	"vedette/internal/finding"
+	"vedette/internal/term"
+)
+
+// writeTable writes findings, summary and coverage for a person.
+func writeTable(w *bufio.Writer, r *finding.Report, opts Options) error {
+	p := newPage(w, opts)
+	if len(r.Findings) > 0 {
+		p.findings(r)
+	}
+	p.summary(r)
+	return nil
+}
+
+func (p *page) findings(r *finding.Report) {
+	cols := []column{{head: "RISK", right: true}, {head: "ID"}, {head: "WHO", flex: true}}
+	if p.width >= wide {
+		cols = append(cols, column{head: "ACCOUNT"})
+	}
+	cols = append(cols, column{head: "EVENTS", right: true}, column{head: "APIS", right: true}, column{head: "DENIED", right: true})
+	if p.width >= wide {
+		cols = append(cols, column{head: "FIRST SEEN (UTC)"})
+	}
+	cols = append(cols, column{head: "LASTED", right: true})
+	if p.width >= wide {
+		cols = append(cols, column{head: "FROM", flex: true, tail: true})
+	}
+
+	ids := shortIDs(r.Findings)
+	rows := make([][]string, len(r.Findings))
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		row := []string{strconv.Itoa(f.RiskScore), ids[i], who(f)}
+		if p.width >= wide {
+			row = append(row, accountText(f.Cloud.Account, false))
+		}
+		row = append(row, term.Count(f.Events), term.Count(f.DistinctAPIs), term.Count(f.Outcomes.Denied))
+		if p.width >= wide {
+			row = append(row, clock(f.FirstSeen))
+		}
+		length := "?"
+		if d, ok := lasted(f); ok {
+			length = term.Duration(d)
+		}
+		row = append(row, length)
+		if p.width >= wide {
+			from := ""
+			if len(f.Addresses) > 0 {
+				from = addressShort(f.Addresses[0])
+			}
+			row = append(row, from)
+		}
+		rows[i] = row
+	}
+	t := p.table(cols, rows)
+	t.header()
+	for i := range r.Findings {
+		t.row(i, riskStyle(r.Findings[i].RiskScore))
+		p.details(&r.Findings[i])
+		p.blank()
+	}
+}
+
+// details are the lines below a finding's row: what the row had no room for
+// and what tells a theft from a day's work.
+func (p *page) details(f *finding.Finding) {
+	p.field("who", kindText(f.Actor.Kind)+ownerText(f.Actor)+accountsText(f))
+	p.whole("", f.Actor.ID)
+	p.field("when", whenText(f))
+	addresses := make([]string, len(f.Addresses))
+	for i, a := range f.Addresses {
+		addresses[i] = addressText(a)
+	}
+	if len(addresses) > 1 || p.width < wide {
+		p.items("from", more(addresses, f.AddressesTotal), 3)
+	}
+	p.items("services", counts(f.Services), 6)
+	if len(f.Regions) > 0 {
+		p.items("regions", counts(f.Regions), 5)
+	}
+	if s := notableSlice(f); s != nil {
+		p.styled("slice", sliceText(s), term.Medium)
+	}
+	switch {
+	case len(f.Chain) > 0:
+		p.field("chain", p.chainText(f))
+	case f.Origin != nil && f.Origin.ID != f.Actor.ID:
+		p.field("origin", p.originText(f.Origin))
+	}
+	p.links(f)
+}
+
+// links names the findings that this one belongs with.
+func (p *page) links(f *finding.Finding) {
+	if f.Campaign != "" {
+		p.field("campaign", f.Campaign+", shared by this origin's findings in several accounts")
+	}
+	if f.Continues != "" {
+		p.field("continues", f.Continues)
+	}
+}
+
+// shortIDs are the shortest prefixes, of 8 characters or more, that name each
+// finding of the report by itself.
+func shortIDs(findings []finding.Finding) []string {
+	out := make([]string, len(findings))
+	for n, open := 8, true; open; n++ {
+		open = false
+		seen := make(map[string]int, len(findings))
+		for i := range findings {
+			seen[prefix(findings[i].ID, n)]++
+		}
+		for i := range findings {
+			if out[i] != "" {
+				continue
+			}
+			id := prefix(findings[i].ID, n)
+			if seen[id] == 1 || len(id) < n {
+				out[i] = id
+			} else {
+				open = true
+			}
+		}
+	}
+	return out
+}
+
+func prefix(s string, n int) string { return s[:min(n, len(s))] }
+
+// who names the actor in the room of a column: an ARN by its resource, with
+// the account where that is another than the finding's; else the name that
+// the log gives, else the id.
+func who(f *finding.Finding) string {
+	if s, ok := arnResource(f.Actor.ID, f.Cloud.Account.ID); ok {
+		return s
+	}
+	if f.Actor.Name != "" {
+		return f.Actor.Name
+	}
+	return f.Actor.ID
+}
+
+// arnResource is the resource of an ARN (arn:partition:service:region:
+// account:resource), preceded by its account unless that is home.
+func arnResource(id, home string) (string, bool) {
+	parts := strings.SplitN(id, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[5] == "" {
+		return "", false
+	}
+	if parts[4] != home && parts[4] != "" {
+		return parts[4] + ":" + parts[5], true
+	}
+	return parts[5], true
+}
+
+// short is a principal's id in the room of a sentence.
+func short(id, home string) string {
+	if s, ok := arnResource(id, home); ok {
+		return s
+	}
+	return id
+}
+
+// notableSlice is the part of the principal that fires by itself and is less
+// than the whole.
+func notableSlice(f *finding.Finding) *finding.Slice {
+	if f.WorstSlice == "" || len(f.Slices) == 0 || f.Slices[0].Events >= f.Events {
+		return nil
+	}
+	return &f.Slices[0]
+}
+
+func sliceText(s *finding.Slice) string {
+	text := s.Cut + " " + s.Name + ": " + figures(s.Events, s.DistinctAPIs, s.Outcomes.Denied)
+	if s.RiskScore > 0 {
+		text += ", risk " + strconv.Itoa(s.RiskScore)
+	}
+	return text
+}
+
+// figures says how much was called.
+func figures(events, apis, denied int) string {
+	text := term.Plural(events, "event") + ", " + term.Plural(apis, "API")
+	if denied > 0 {
+		text += ", " + term.Count(denied) + " denied"
+	}
+	return text
+}
+
+func whenText(f *finding.Finding) string {
+	text := span(f.FirstSeen, f.LastSeen)
+	if f.Peak.Events > 0 && f.Peak.Events < f.Events {
+		text += "; peak " + figures(f.Peak.Events, f.Peak.DistinctAPIs, 0) + " in " + f.Peak.Name + " from " + clock(f.Peak.Start)
+	}
+	return text
+}
+
+// accountText is an account with what is known of it.
+func accountText(a finding.Account, full bool) string {
+	text := a.ID
+	if text == "" {
+		text = "unknown"
+	}
+	known := make([]string, 0, 3)
+	for _, s := range []string{a.Name, a.Environment} {
+		if s != "" {
+			known = append(known, s)
+		}
+	}
+	if full && a.Criticality != "" {
+		known = append(known, a.Criticality+" criticality")
+	}
+	if len(known) > 0 {
+		text += " (" + strings.Join(known, ", ") + ")"
+	}
+	return text
+}
+
+// accountsText says where the actor acted: the account, or how many.
+func accountsText(f *finding.Finding) string {
+	noun := f.Cloud.Provider + " " + accountNoun(f.Cloud.Provider, max(1, len(f.Accounts)))
+	if n := len(f.Accounts); n > 1 {
+		return ", in " + term.Count(n) + " " + noun
+	}
+	return ", in " + noun + " " + accountText(f.Cloud.Account, true)
+}
+
+func accountNoun(provider string, n int) string {
+	noun := "account"
+	switch provider {
+	case "azure":
+		noun = "subscription"
+	case "gcp":
+		noun = "project"
+	}
+	if n != 1 {
+		noun += "s"
+	}
+	return noun
+}
+
+// kindNames are the kinds of actor that plain words say better than their
+// stable names do.
+var kindNames = map[string]string{
+	"iam_user": "IAM user", "iam_role": "IAM role", "sso_user": "single sign-on user", "root": "root user",
+	"saml_user": "SAML user", "web_identity": "web identity", "aws_account": "AWS account", "aws_service": "AWS service",
+	"entra_user": "Entra user", "google_user": "Google user", "account_key": "storage account key",
+	"redacted": "caller whose name Google redacts", "anonymous": "caller without a name", "unknown": "caller of unknown kind",
+}
+
+func kindText(kind string) string {
+	if s, ok := kindNames[kind]; ok {
+		return s
+	}
+	if kind == "" {
+		return kindNames["unknown"]
+	}
+	return strings.ReplaceAll(kind, "_", " ")
+}
+
+func ownerText(a finding.Actor) string {
+	text := ""
+	if a.Name != "" {
+		text += ` "` + a.Name + `"`
+	}
+	if a.Owner != "" {
+		text += ", owned by " + a.Owner
+	}
+	return text
+}
+
+// addressText is an address with what is known of it and its events.
+func addressText(a finding.Address) string {
+	text := a.IP
+	if text == "" {
+		text = "no address"
+	}
+	known := make([]string, 0, 5)
+	if a.Endpoint != "" {
+		known = append(known, "by "+a.Endpoint)
+	}
+	if a.Label != "" {
+		label := a.Label
+		if a.Kind != "" {
+			label += " [" + a.Kind + "]"
+		}
+		known = append(known, label)
+	}
+	for _, s := range []string{strings.TrimSpace(a.ASN + " " + a.ASName), a.Country} {
+		if s != "" {
+			known = append(known, s)
+		}
+	}
+	if len(known) > 0 {
+		text += " (" + strings.Join(known, ", ") + ")"
+	}
+	return text + " " + term.Count(a.Events)
+}
+
+// addressShort is an address in the room of a column, with the best that is
+// known of it.
+func addressShort(a finding.Address) string {
+	for _, s := range []string{a.Label, a.ASName, a.ASN, a.Country, a.Endpoint} {
+		if s != "" {
+			return a.IP + " " + s
+		}
+	}
+	return a.IP
+}
+
+// counts are values with their events.
+func counts(list []finding.Count) []string {
+	out := make([]string, len(list))
+	for i, c := range list {
+		name := c.Name
+		if name == "" {
+			name = "(none)"
+		}
+		out[i] = name + " " + term.Count(c.Events)
+	}
+	return out
+}
+
+// more adds to a list the number of members that the finding left out of it.
+func more(list []string, total int) []string {
+	if rest := total - len(list); rest > 0 {
+		return append(list, "and "+term.Count(rest)+" not listed")
+	}
+	return list
+}
+
+// chainText is the chain from its beginning: who, by which call, became whom.
+func (p *page) chainText(f *finding.Finding) string {
+	home := f.Cloud.Account.ID
+	var b strings.Builder
+	for i, l := range f.Chain {
+		if i == 0 || f.Chain[i-1].To != l.From {
+			if i > 0 {
+				b.WriteString("; ")
+			}
+			b.WriteString(short(l.From, home))
+		}
+		b.WriteString(" " + p.arrow + " " + short(l.To, home))
+		if l.Via != "" {
+			b.WriteString(" (" + l.Via + ")")
+		}
+	}
+	if f.Origin != nil && f.Origin.Others > 0 {
+		b.WriteString("; " + term.Plural(f.Origin.Others, "further origin") + " of other sessions")
+	}
+	return b.String()
+}
+
+func (p *page) originText(o *finding.Origin) string {
+	text := o.ID
+	if o.Kind != "" {
+		text = kindText(o.Kind) + " " + text
+	}
+	if o.Others > 0 {
+		text += "; " + term.Plural(o.Others, "further origin") + " of other sessions"
+	}
+	return text
+}
