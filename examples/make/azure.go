@@ -1,0 +1,3 @@
+package main
+
+func recordAzure(*recording) error { return nil }

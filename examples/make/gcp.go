@@ -1,0 +1,3 @@
+package main
+
+func recordGCP(*recording) error { return nil }

@@ -1,0 +1,153 @@
+package emulate
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// queryParams writes the form of a query call as CloudTrail does: names with a
+// small first letter, "X.member.1" as a list, numbers and booleans as such.
+func queryParams(form url.Values) map[string]any {
+	out := map[string]any{}
+	for _, k := range sortedKeys(form) {
+		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+			continue
+		}
+		name, rest, nested := strings.Cut(k, ".")
+		v := form.Get(k)
+		if !nested {
+			out[lowerFirst(name)] = scalar(v)
+			continue
+		}
+		if strings.HasPrefix(rest, "member.") {
+			list, _ := out[lowerFirst(name)].([]any)
+			out[lowerFirst(name)] = append(list, scalar(v))
+		}
+	}
+	return out
+}
+
+// ec2Sets are the names that EC2's lists of identifiers have in CloudTrail.
+var ec2Sets = map[string]string{
+	"InstanceId": "instancesSet", "GroupId": "securityGroupIdSet", "VolumeId": "volumeSet",
+	"SnapshotId": "snapshotSet", "ImageId": "imagesSet", "Owner": "ownersSet", "VpcId": "vpcSet",
+	"SubnetId": "subnetSet", "ResourceId": "resourcesSet",
+}
+
+// ec2Empty are the sets that EC2 writes even when the caller gave none.
+var ec2Empty = map[string][]string{
+	"DescribeInstances":      {"instancesSet", "filterSet"},
+	"DescribeSecurityGroups": {"securityGroupSet", "securityGroupIdSet", "filterSet"},
+	"DescribeVolumes":        {"volumeSet", "filterSet"},
+	"DescribeSnapshots":      {"snapshotSet", "ownersSet", "sharedUsersSet", "filterSet"},
+	"DescribeImages":         {"executableBySet", "filterSet", "imagesSet", "ownersSet"},
+	"DescribeVpcs":           {"vpcSet", "filterSet"},
+	"DescribeSubnets":        {"subnetSet", "filterSet"},
+	"DescribeKeyPairs":       {"keySet", "filterSet"},
+}
+
+// ec2Params writes the form of an EC2 call as CloudTrail does, with its lists
+// as sets of items.
+func ec2Params(form url.Values) map[string]any {
+	out := map[string]any{}
+	for _, name := range ec2Empty[form.Get("Action")] {
+		out[name] = map[string]any{}
+	}
+	filters := map[string]map[string]any{}
+	var order []string
+	addItem := func(set string, item map[string]any) {
+		m, _ := out[set].(map[string]any)
+		if m == nil {
+			m = map[string]any{}
+			out[set] = m
+		}
+		items, _ := m["items"].([]any)
+		m["items"] = append(items, item)
+	}
+	for _, k := range sortedKeys(form) {
+		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+			continue
+		}
+		v := form.Get(k)
+		part := strings.Split(k, ".")
+		switch {
+		case len(part) == 1:
+			out[lowerFirst(k)] = scalar(v)
+		case (part[0] == "Filter" || part[0] == "Tag") && len(part) >= 3:
+			id := part[0] + part[1]
+			f := filters[id]
+			if f == nil {
+				f = map[string]any{}
+				filters[id] = f
+				order = append(order, id)
+			}
+			if part[2] == "Value" && part[0] == "Filter" {
+				set, _ := f["valueSet"].(map[string]any)
+				if set == nil {
+					set = map[string]any{}
+					f["valueSet"] = set
+				}
+				items, _ := set["items"].([]any)
+				set["items"] = append(items, map[string]any{"value": v})
+			} else {
+				f[lowerFirst(part[2])] = v
+			}
+		case len(part) == 2:
+			set := ec2Sets[part[0]]
+			if set == "" {
+				set = lowerFirst(part[0]) + "Set"
+			}
+			addItem(set, map[string]any{lowerFirst(part[0]): v})
+		}
+	}
+	for _, id := range order {
+		if strings.HasPrefix(id, "Filter") {
+			addItem("filterSet", filters[id])
+		} else {
+			addItem("tagSet", filters[id])
+		}
+	}
+	return out
+}
+
+// sortedKeys returns a form's keys with their numbers in order, so that
+// "InstanceId.10" follows "InstanceId.9".
+func sortedKeys(form url.Values) []string {
+	keys := make([]string, 0, len(form))
+	for k := range form {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		as, bs := strings.Split(a, "."), strings.Split(b, ".")
+		for i := range min(len(as), len(bs)) {
+			an, aerr := strconv.Atoi(as[i])
+			bn, berr := strconv.Atoi(bs[i])
+			if aerr == nil && berr == nil {
+				if an != bn {
+					return an - bn
+				}
+				continue
+			}
+			if c := strings.Compare(as[i], bs[i]); c != 0 {
+				return c
+			}
+		}
+		return len(as) - len(bs)
+	})
+	return keys
+}
+
+func scalar(v string) any {
+	switch v {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	if n, err := strconv.ParseInt(v, 10, 32); err == nil && strconv.FormatInt(n, 10) == v {
+		return n
+	}
+	return v
+}
