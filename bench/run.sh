@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Vedette against its peers and writes the table: bench/RESULTS.md.
 #
-#   bench/run.sh [--scale 0.1] [--runs 5] [--only big,small,growth,many] [--check]
+#   bench/run.sh [--scale 0.1] [--runs 5] [--only big,small,growth,many] [--check] [--out FILE]
 #
 # BENCH_DATA is where the generated logs go and stay (about 1.5 GB at full
 # size; default: a folder in $TMPDIR). igzip is Debian's package isal; as root

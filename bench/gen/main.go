@@ -94,7 +94,8 @@ func write(s shape, out string, level, workers int) (raw, packed int64, files, e
 				plain = fw.file(plain[:0], first, min(s.records, events-first), events)
 				zip.Reset()
 				gz.Reset(&zip)
-				if _, err := gz.Write(plain); err == nil {
+				_, err := gz.Write(plain)
+				if err == nil {
 					err = gz.Close()
 				}
 				if err == nil {

@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import random
+import sys
+import time
 
 BIN = 900  # seconds
 START = 1_767_225_600  # 2026-01-01T00:00:00Z, the start of a bin
@@ -84,9 +86,7 @@ def put(o, key, value):
 
 
 def stamp(t):
-    d = divmod(t, 86400)
-    import time
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(d[0] * 86400 + d[1]))
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t))
 
 
 def uuid(rng):
@@ -150,12 +150,12 @@ class azure:
         return ops + rng.sample(OTHER_OPERATIONS, rng.randint(0, 1))
 
     def record(self, rng, name, t):
-        time = stamp(t) + self.fraction + "Z"
+        when = stamp(t) + self.fraction + "Z"
         group = some(rng, rng.choice(["rg-one", "RG-ONE", "rg-two"]))
         address = some(rng, f"198.51.100.{rng.randint(1, 14)}")
         status = rng.choice(self.statuses)
         if self.row:
-            r = {"TimeGenerated": time, "Type": "AzureActivity", "OperationNameValue": name, "ActivityStatusValue": status,
+            r = {"TimeGenerated": when, "Type": "AzureActivity", "OperationNameValue": name, "ActivityStatusValue": status,
                  "SubscriptionId": self.subscription, "CategoryValue": "Administrative", "EventDataId": uuid(rng), "CorrelationId": uuid(rng)}
             put(r, "Caller", self.caller)
             put(r, "ResourceGroup", group)
@@ -163,10 +163,15 @@ class azure:
             return r
         resource = f"/subscriptions/{self.subscription}/providers/{name.rsplit('/', 1)[0]}/x"
         r = {"operationName": {"value": name, "localizedValue": name}, "status": {"value": status, "localizedValue": status},
-             "eventTimestamp": time, "subscriptionId": self.subscription, "category": {"value": "Administrative"},
+             "eventTimestamp": when, "subscriptionId": self.subscription, "category": {"value": "Administrative"},
              "resourceId": resource, "eventDataId": uuid(rng), "correlationId": uuid(rng),
              "claims": {}, "authorization": {"action": name, "scope": resource}, "httpRequest": {"clientRequestId": uuid(rng)}}
         put(r, "caller", self.caller)
         put(r, "resourceGroupName", group)
         put(r["httpRequest"], "clientIpAddress", address)
         return r
+
+
+if __name__ == "__main__":
+    os.makedirs(sys.argv[2])
+    write(int(sys.argv[1]), sys.argv[2])
