@@ -2,19 +2,24 @@ package aws
 
 import (
 	"bytes"
+	_ "embed"
 
 	"vedette/internal/cloud"
 	"vedette/internal/cloud/catalog"
+	"vedette/internal/cloud/outcomes"
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
 )
+
+//go:embed outcomes.tsv
+var outcomesTSV string
 
 // Provider is Amazon Web Services: it reads CloudTrail records in the form
 // in which CloudTrail delivers them ("CloudTrail record contents", CloudTrail
 // User Guide).
 type Provider struct {
 	names    *catalog.Names
-	outcomes *outcomes
+	outcomes *outcomes.Table
 }
 
 // New returns the provider.
@@ -25,7 +30,7 @@ func (p *Provider) Cloud() event.Cloud { return event.AWS }
 
 // Register enters the AWS catalogue. It must be called before NewDecoder.
 func (p *Provider) Register(reg *event.Registry) (err error) {
-	if p.outcomes, err = loadOutcomes(); err != nil {
+	if p.outcomes, err = outcomes.Parse("aws/outcomes.tsv", outcomesTSV); err != nil {
 		return err
 	}
 	p.names, err = LoadCatalog(reg)
@@ -48,7 +53,7 @@ func (p *Provider) NewDecoder(reg *event.Registry) cloud.Decoder {
 type decoder struct {
 	reg      *event.Registry
 	names    *catalog.Names
-	outcomes *outcomes
+	outcomes *outcomes.Table
 	apis     map[string]*event.API
 	codes    map[string]event.Outcome
 	scratch  []byte
@@ -63,7 +68,7 @@ type record struct {
 	shared, recipient, endpoint        []byte
 	category, kind                     []byte
 	readOnly, management, fromConsole  []byte
-	hasDigest, hasS3, hasVersion, seen bool
+	hasDigest, hasS3, hasVersion       bool
 }
 
 // Decode implements [cloud.Decoder].
@@ -329,16 +334,22 @@ func (d *decoder) result(r *record, ev *event.Event) {
 	ev.ErrorCode = r.code
 	o, ok := d.codes[string(r.code)]
 	if !ok {
-		o = d.outcomes.of(r.code)
+		o, _ = d.outcomes.Of(side(r.code))
 		if len(d.codes) >= maxCached {
 			clear(d.codes)
 		}
-		d.codes[string(clip(r.code))] = o
+		d.codes[string(r.code)] = o
 	}
 	ev.Outcome = o
 	if o == event.Denied {
-		ev.Reason = d.outcomes.reason(r.message)
+		ev.Reason = d.outcomes.Reason(r.message)
 	}
+}
+
+// side drops the fault side that EC2 puts before its codes.
+func side(code []byte) []byte {
+	code = bytes.TrimPrefix(code, []byte("Client."))
+	return bytes.TrimPrefix(code, []byte("Server."))
 }
 
 // grant notes the credential that an STS call handed out. The secret and the

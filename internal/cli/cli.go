@@ -1,0 +1,138 @@
+// Package cli is the command line: one file a command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"vedette/internal/term"
+)
+
+// Exit codes. They are an API: scripts rely on them.
+const (
+	ExitDone     = 0 // finished, with findings or without
+	ExitFailed   = 1 // could not finish
+	ExitUsage    = 2 // the command line or a file named in it is wrong
+	ExitFindings = 3 // a finding at or above --fail-on
+	ExitLost     = 4 // finished, but some input could not be read
+)
+
+// IO is the world outside, so that tests can stand in for it.
+type IO struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) string
+}
+
+type grammar struct {
+	Scan       scanCmd       `cmd:"" help:"Read audit logs and report the identities that enumerate."`
+	Explain    explainCmd    `cmd:"" help:"Show one finding in full."`
+	Extract    extractCmd    `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
+	Detection  detectionCmd  `cmd:"" help:"Check, list and show detection files."`
+	Catalog    catalogCmd    `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
+	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
+	Version    versionCmd    `cmd:"" help:"Show the version."`
+}
+
+const description = `Vedette reads the audit logs of AWS, Azure and Google Cloud, finds the identities
+that enumerate (MITRE ATT&CK T1580), and says what the logs cannot show.
+
+Exit codes: 0 finished, 1 failed, 2 wrong usage, 3 a finding at or above --fail-on,
+4 finished but some input could not be read (3 goes before 4).`
+
+// exit ends a command with a code of its own.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exit) Unwrap() error { return e.err }
+
+// usage makes an error one of usage.
+func usage(err error) error { return exit{ExitUsage, err} }
+
+func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// parsed is thrown by kong's exit hook, after help was shown.
+type parsed struct{ code int }
+
+// Main runs the command line and returns the exit code.
+func Main(args []string, std IO) (code int) {
+	var g grammar
+	parser, err := kong.New(&g,
+		kong.Name("vedette"),
+		kong.Description(description),
+		kong.Writers(std.Stdout, std.Stderr),
+		kong.Exit(func(c int) { panic(parsed{c}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Bind(std),
+	)
+	if err != nil {
+		fmt.Fprintln(std.Stderr, "vedette:", err)
+		return ExitFailed
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			done, ok := p.(parsed)
+			if !ok {
+				panic(p)
+			}
+			code = done.code
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	call, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(std.Stderr, "vedette: %s\n", term.Safe(err.Error()))
+		var pe *kong.ParseError
+		if errors.As(err, &pe) && pe.Context != nil {
+			if path := strings.TrimSpace(pe.Context.Command()); path != "" {
+				fmt.Fprintf(std.Stderr, "Try: vedette %s --help\n", strings.Fields(path)[0])
+			}
+		}
+		return ExitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	call.BindTo(ctx, (*context.Context)(nil))
+	call.Bind(parser)
+	return result(call.Run(std, parser), std)
+}
+
+// result turns a command's error into the exit code and tells it.
+func result(err error, std IO) int {
+	if err == nil {
+		return ExitDone
+	}
+	code := ExitFailed
+	var e exit
+	if errors.As(err, &e) {
+		code = e.code
+	}
+	if msg := err.Error(); msg != "" {
+		for i, line := range strings.Split(msg, "\n") {
+			if i == 0 {
+				line = "vedette: " + line
+			}
+			fmt.Fprintln(std.Stderr, term.Safe(line))
+		}
+	}
+	return code
+}

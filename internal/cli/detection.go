@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"vedette/internal/detection"
+	"vedette/internal/term"
+)
+
+type detectionCmd struct {
+	Check detectionCheck `cmd:"" help:"Check detection files and run the examples in them."`
+	List  detectionList  `cmd:"" help:"List the built-in detections."`
+	Show  detectionShow  `cmd:"" help:"Show a built-in detection file, to start one's own from."`
+}
+
+type detectionCheck struct {
+	Files []string `arg:"" name:"file" help:"Detection files." type:"existingfile"`
+}
+
+func (c *detectionCheck) Run(std IO) error {
+	failed := false
+	for _, file := range c.Files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return usage(err)
+		}
+		d, err := detection.Load(file, data)
+		if err != nil {
+			fmt.Fprintln(std.Stderr, term.Safe(err.Error()))
+			failed = true
+			continue
+		}
+		problems, err := checkDetection(d)
+		if err != nil {
+			return err
+		}
+		for _, p := range problems {
+			fmt.Fprintln(std.Stderr, term.Safe(p.String()))
+		}
+		if problems.Err() != nil {
+			failed = true
+			continue
+		}
+		fmt.Fprintf(std.Stdout, "%s: %s %s is well-formed; %d examples fire and %d stay silent as they must\n",
+			term.Safe(file), term.Safe(d.ID), term.Safe(d.Version), len(d.Fire), len(d.Silent))
+	}
+	if failed {
+		return exit{code: ExitUsage}
+	}
+	return nil
+}
+
+type detectionList struct{}
+
+func (detectionList) Run(std IO) error {
+	list, err := detection.Builtin()
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		fmt.Fprintf(std.Stdout, "%-12s %-8s %s (%s)\n", d.ID, d.Version, d.Name, d.File)
+	}
+	return nil
+}
+
+type detectionShow struct {
+	Name string `arg:"" help:"Id of a built-in detection, such as T1580, or seed."`
+}
+
+func (c *detectionShow) Run(std IO) error {
+	list, err := detection.Builtin()
+	if err != nil {
+		return err
+	}
+	names := []string{c.Name + ".yaml"}
+	for _, d := range list {
+		if d.ID == c.Name {
+			names = append(names, d.File[len("builtin/"):])
+		}
+	}
+	for _, n := range names {
+		if text, ok := detection.Source(n); ok {
+			_, err := std.Stdout.Write(text)
+			return err
+		}
+	}
+	return usagef("no built-in detection %q: vedette detection list shows them", c.Name)
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"vedette/internal/finding"
+	"vedette/internal/report"
+	"vedette/internal/term"
+)
+
+// chosen is the flags that name a finding and say where to look for it.
+type chosen struct {
+	ID       string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
+	Paths    []string `arg:"" optional:"" name:"path" help:"The logs that were scanned."`
+	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning."`
+}
+
+// find returns the finding. Where it is not looked up in a file, the paths
+// are scanned with the flags that the first scan had.
+func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, quiet bool) (*finding.Finding, error) {
+	var list []finding.Finding
+	if c.Findings != "" {
+		r, err := loadFindings(c.Findings, std)
+		if err != nil {
+			return nil, err
+		}
+		list = r
+	} else {
+		if len(c.Paths) == 0 {
+			return nil, usagef("name the logs to scan, or --findings FILE")
+		}
+		opts, enricher, err := in.options(c.Paths, std, evidence)
+		if err != nil {
+			return nil, err
+		}
+		res, err := run(ctx, opts, std, quiet)
+		if err != nil {
+			return nil, err
+		}
+		enricher.apply(&res.Report)
+		list = res.Report.Findings
+	}
+	return pick(list, c.ID)
+}
+
+func pick(list []finding.Finding, id string) (*finding.Finding, error) {
+	var hits []*finding.Finding
+	for i := range list {
+		f := &list[i]
+		if f.ID == id {
+			return f, nil
+		}
+		named := strings.HasPrefix(f.ID, id)
+		for _, old := range f.PreviousIDs {
+			named = named || strings.HasPrefix(old, id)
+		}
+		if named {
+			hits = append(hits, f)
+		}
+	}
+	switch len(hits) {
+	case 0:
+		return nil, usagef("no finding %q among %d: were the same logs scanned with the same flags?", id, len(list))
+	case 1:
+		return hits[0], nil
+	}
+	var ids []string
+	for _, f := range hits {
+		ids = append(ids, f.ID)
+	}
+	return nil, usagef("%q is the beginning of %d findings: %s", id, len(hits), strings.Join(ids, ", "))
+}
+
+// loadFindings reads the findings of a saved scan: a report, or findings line
+// by line.
+func loadFindings(path string, std IO) ([]finding.Finding, error) {
+	var src io.Reader = std.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, usage(err)
+		}
+		defer f.Close()
+		src = f
+	}
+	data, err := io.ReadAll(io.LimitReader(src, 4<<30))
+	if err != nil {
+		return nil, usage(err)
+	}
+	var r finding.Report
+	if err := json.Unmarshal(data, &r); err == nil && r.SchemaVersion != "" {
+		return r.Findings, nil
+	}
+	var list []finding.Finding
+	for n, line := range strings.Split(string(data), "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		var f finding.Finding
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.ID == "" {
+			return nil, usagef("%s:%d: neither a report nor a finding of vedette scan (--format json or ndjson)", path, n+1)
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+type explainCmd struct {
+	chosen
+	counting
+	Format   string `short:"f" enum:"text,json" default:"text" help:"text or json."`
+	Evidence string `default:"25" placeholder:"N|all" help:"Events to show."`
+	Quiet    bool   `short:"q" help:"No progress on standard error."`
+}
+
+func (c *explainCmd) Run(ctx context.Context, std IO) error {
+	n, err := parseEvidence(c.Evidence)
+	if err != nil {
+		return err
+	}
+	f, err := c.find(ctx, std, &c.counting, max(n, 1000), c.Quiet)
+	if err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		return report.Write(std.Stdout, "ndjson", &finding.Report{Findings: []finding.Finding{*f}}, report.Options{})
+	}
+	w := bufio.NewWriter(std.Stdout)
+	if err := report.Explain(w, f, report.Options{Evidence: n, Terminal: term.Detect(std.Stdout, std.Getenv), Version: Version()}); err != nil {
+		return err
+	}
+	return w.Flush()
+}

@@ -1,0 +1,340 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vedette/internal/attack"
+	"vedette/internal/cloud/all"
+	"vedette/internal/cloud/client"
+	"vedette/internal/detection"
+	"vedette/internal/engine"
+	"vedette/internal/enrich"
+	"vedette/internal/event"
+	"vedette/internal/finding"
+	"vedette/internal/plan"
+	"vedette/internal/report"
+	"vedette/internal/scan"
+	"vedette/internal/term"
+)
+
+// counting is the flags that say how events are counted; several commands
+// share them.
+type counting struct {
+	Detections      []string `name:"detection" placeholder:"FILE" help:"Run this detection file instead of the built-in ones; may be given again." sep:"none"`
+	Window          string   `enum:"sliding,tumbling," default:"" help:"Lay all windows so: sliding (a burst is found at every phase) or tumbling (fixed bins)."`
+	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session."`
+	NoDedup         bool     `help:"Count copies of one event each time."`
+	IncludeServices bool     `help:"Let calls score that the provider made itself."`
+	Memory          string   `default:"1GiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files."`
+	Workers         int      `default:"0" placeholder:"N" help:"Files read at a time (0: one a core)."`
+	Context         string   `type:"path" placeholder:"FILE" help:"YAML with names of accounts, owners of identities, known addresses."`
+	GeoIP           []string `name:"geoip" placeholder:"FILE.mmdb" help:"MaxMind DB with networks (ASN, country); may be given again." sep:"none"`
+}
+
+type scanCmd struct {
+	Paths []string `arg:"" name:"path" help:"Files, folders, patterns, or - for standard input."`
+	counting
+	filter
+	Profile  string `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query's verdict to the letter."`
+	Format   string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson, csv or ocsf."`
+	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
+	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists."`
+	FailOn   int    `default:"-1" placeholder:"RISK" help:"Exit with 3 when a finding has at least this risk."`
+	Quiet    bool   `short:"q" help:"No progress and no summary on standard error."`
+}
+
+func (c *scanCmd) Run(ctx context.Context, std IO) error {
+	formats := report.Formats()
+	if c.Profile == "seed" {
+		formats = report.SeedFormats()
+	}
+	if !slices.Contains(formats, report.Format(c.Format)) {
+		return usagef("no format %q for the profile %s: it has %s", c.Format, c.Profile, join(formats))
+	}
+	evidence, err := parseEvidence(c.Evidence)
+	if err != nil {
+		return err
+	}
+	if err := c.filter.check(); err != nil {
+		return err
+	}
+	opts, enricher, err := c.counting.options(c.Paths, std, evidence)
+	if err != nil {
+		return err
+	}
+	if c.Profile == "seed" {
+		if err := c.seedOnly(); err != nil {
+			return err
+		}
+		if opts.Seed, err = detection.LoadSeedProfile(); err != nil {
+			return err
+		}
+	}
+	res, err := run(ctx, opts, std, c.Quiet)
+	if err != nil {
+		return err
+	}
+	enricher.apply(&res.Report)
+	if err := c.filter.apply(res); err != nil {
+		return err
+	}
+	if err := c.write(std, res); err != nil {
+		return err
+	}
+	return c.verdict(res)
+}
+
+// seedOnly refuses flags that the seed profile does not know.
+func (c *scanCmd) seedOnly() error {
+	switch {
+	case len(c.Detections) > 0, c.Window != "", c.Identity != "principal", c.NoDedup, c.IncludeServices:
+		return usagef("--profile seed counts as the original query does: --detection, --window, --identity, --no-dedup and --include-services do not go with it")
+	case c.filter.set():
+		return usagef("--profile seed gives every row: --since, --until, --last, --actor, --account and --min-risk do not go with it")
+	}
+	return nil
+}
+
+func (c *scanCmd) verdict(res *scan.Result) error {
+	if c.FailOn >= 0 {
+		for i := range res.Report.Findings {
+			if res.Report.Findings[i].RiskScore >= c.FailOn {
+				return exit{code: ExitFindings}
+			}
+		}
+		for i := range res.Rows {
+			if res.Rows[i].RiskScore >= c.FailOn {
+				return exit{code: ExitFindings}
+			}
+		}
+	}
+	if res.Lost() {
+		return exit{code: ExitLost}
+	}
+	return nil
+}
+
+// write writes the result. Formats for programs say nothing of what was
+// read, so the summary then goes to standard error.
+func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
+	var buf bytes.Buffer
+	out := io.Writer(&buf)
+	opts := report.Options{Version: Version()}
+	if c.Output == "" {
+		opts.Terminal = term.Detect(std.Stdout, std.Getenv)
+	}
+	if c.Profile == "seed" {
+		err = report.WriteSeed(out, c.Format, res.Rows, opts)
+	} else {
+		err = report.Write(out, c.Format, &res.Report, opts)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Output == "" {
+		w := bufio.NewWriter(std.Stdout)
+		if _, err := w.Write(buf.Bytes()); err != nil {
+			return err
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	} else if err := os.WriteFile(c.Output, buf.Bytes(), 0o600); err != nil {
+		return err
+	}
+	if c.Quiet || c.Format == "table" && c.Profile != "seed" && c.Output == "" || c.Format == "json" && c.Profile != "seed" {
+		return nil
+	}
+	return report.Summary(std.Stderr, &res.Report, report.Options{Version: Version(), Terminal: term.Detect(std.Stderr, std.Getenv)})
+}
+
+// run scans with a progress line on a terminal.
+func run(ctx context.Context, opts scan.Options, std IO, quiet bool) (*scan.Result, error) {
+	// What is kept is long-lived and free of pointers: collecting early
+	// costs little time and saves the room that the default would leave.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
+	opts.Progress = &scan.Progress{}
+	t := term.Detect(std.Stderr, std.Getenv)
+	t.Interactive = t.Interactive && !quiet
+	p := term.StartProgress(std.Stderr, t, func() term.Status {
+		return term.Status{Done: opts.Progress.Done.Load(), Total: opts.Progress.Total.Load(), Records: opts.Progress.Records.Load()}
+	})
+	res, err := scan.Run(ctx, opts)
+	p.Stop()
+	return res, err
+}
+
+// enrichers add what the user knows to a report.
+type enrichers struct {
+	context *enrich.Context
+	geoip   *enrich.GeoIP
+}
+
+func (e *enrichers) apply(r *finding.Report) {
+	if e.context != nil {
+		e.context.Apply(r)
+	}
+	if e.geoip != nil {
+		e.geoip.Apply(r)
+	}
+}
+
+// options turns the flags into what a scan needs.
+func (in *counting) options(paths []string, std IO, evidence int) (scan.Options, *enrichers, error) {
+	var none scan.Options
+	memory, err := parseSize(in.Memory)
+	if err != nil {
+		return none, nil, usagef("--memory: %w", err)
+	}
+	plans, err := in.plans()
+	if err != nil {
+		return none, nil, err
+	}
+	enricher := &enrichers{}
+	if in.Context != "" {
+		if enricher.context, err = enrich.LoadContext(in.Context); err != nil {
+			return none, nil, usage(err)
+		}
+	}
+	var network func(string) string
+	if len(in.GeoIP) > 0 {
+		if enricher.geoip, err = enrich.OpenGeoIP(in.GeoIP...); err != nil {
+			return none, nil, usage(err)
+		}
+	}
+	workers := in.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	return scan.Options{
+		Paths: paths, Stdin: std.Stdin, Providers: all.Providers(),
+		Engine: engine.Options{
+			Plans: plans, BySession: in.Identity == "session", KeepCopies: in.NoDedup,
+			Memory: memory, Workers: workers, Evidence: evidence,
+			Family: client.Family, Network: network, TechniqueName: attack.Name,
+		},
+	}, enricher, nil
+}
+
+// plans loads the detections and lowers them.
+func (in *counting) plans() ([]*plan.Plan, error) {
+	list, err := loadDetections(in.Detections)
+	if err != nil {
+		return nil, err
+	}
+	opts := detection.Options{Services: in.IncludeServices}
+	switch in.Window {
+	case "sliding":
+		k := plan.Sliding
+		opts.Kind = &k
+	case "tumbling":
+		k := plan.Tumbling
+		opts.Kind = &k
+	}
+	var plans []*plan.Plan
+	for _, d := range list {
+		p, err := detection.Lower(d, opts)
+		if err != nil {
+			return nil, usage(err)
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
+}
+
+// loadDetections reads and checks detection files, or gives the built-in
+// detections where there are none.
+func loadDetections(files []string) ([]*detection.Detection, error) {
+	if len(files) == 0 {
+		return detection.Builtin()
+	}
+	var list []*detection.Detection
+	ids := map[string]string{}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return nil, usage(err)
+		}
+		d, err := detection.Load(f, data)
+		if err != nil {
+			return nil, usage(err)
+		}
+		if other, dup := ids[d.ID]; dup {
+			return nil, usagef("%s and %s are both detection %s", other, f, d.ID)
+		}
+		ids[d.ID] = f
+		if problems, err := checkDetection(d); err != nil {
+			return nil, err
+		} else if err := problems.Err(); err != nil {
+			return nil, usage(err)
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+// checkDetection runs a detection's examples over registries of their own.
+func checkDetection(d *detection.Detection) (detection.Problems, error) {
+	reg := event.NewRegistry()
+	for _, p := range all.Providers() {
+		if err := p.Register(reg); err != nil {
+			return nil, err
+		}
+	}
+	return detection.Check(d, reg, func(p *plan.Plan, events []event.Event) (bool, int) {
+		return engine.Evaluate(reg, p, events)
+	}), nil
+}
+
+func parseEvidence(s string) (int, error) {
+	if s == "all" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0, usagef("--evidence: %q is neither a number nor \"all\"", s)
+	}
+	return n, nil
+}
+
+// parseSize reads a size such as 512MiB, 1GB or 65536.
+func parseSize(s string) (int64, error) {
+	units := []struct {
+		name string
+		n    float64
+	}{
+		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+		{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
+		{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40}, {"B", 1},
+	}
+	num, mul := strings.TrimSpace(s), 1.0
+	for _, u := range units {
+		if len(num) > len(u.name) && strings.EqualFold(num[len(num)-len(u.name):], u.name) {
+			num, mul = strings.TrimSpace(num[:len(num)-len(u.name)]), u.n
+			break
+		}
+	}
+	v, err := strconv.ParseFloat(num, 64)
+	if err != nil || v*mul < 1 || v*mul > 1<<60 {
+		return 0, fmt.Errorf("%q is no size: write for example 512MiB", s)
+	}
+	return int64(v * mul), nil
+}
+
+func join(formats []report.Format) string {
+	var s []string
+	for _, f := range formats {
+		s = append(s, string(f))
+	}
+	return strings.Join(s, ", ")
+}

@@ -1,0 +1,254 @@
+// Package coverage says what an input shows and what it cannot show: per
+// provider, service, region and log class, whether reads were seen. An
+// activity log without reads and a quiet account look alike; only the
+// verdict tells them apart.
+package coverage
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"vedette/internal/event"
+	"vedette/internal/finding"
+)
+
+// Counter counts events for the verdict. It is for one goroutine.
+type Counter struct {
+	cells     map[cell]*tally
+	last      cell
+	lastTally *tally
+	regions   map[string]string
+	wrapped   map[string]int // envelopes opened, by kind
+	records   [event.NumLogs]int
+}
+
+type cell struct {
+	cloud   event.Cloud
+	log     event.Log
+	service string
+	region  string
+}
+
+type tally struct{ reads, writes int }
+
+// NewCounter returns an empty counter.
+func NewCounter() *Counter {
+	return &Counter{cells: map[cell]*tally{}, regions: map[string]string{}, wrapped: map[string]int{}}
+}
+
+// maxCells bounds the table against input with made-up services and regions;
+// what is over it is counted under the service and region "(others)".
+const maxCells = 20000
+
+// Event counts an event.
+func (c *Counter) Event(ev *event.Event) {
+	k := cell{ev.Cloud, ev.Log, ev.API.Service, c.region(ev)}
+	if k != c.last || c.lastTally == nil {
+		t := c.cells[k]
+		if t == nil {
+			if len(c.cells) >= maxCells {
+				k.service, k.region = "(others)", "(others)"
+				t = c.cells[k]
+			}
+			if t == nil {
+				t = &tally{}
+				c.cells[k] = t
+			}
+		}
+		c.last, c.lastTally = k, t
+	}
+	if read(ev) {
+		c.lastTally.reads++
+	} else {
+		c.lastTally.writes++
+	}
+}
+
+// region is the event's region as a text that outlives it; "global" for
+// services without regions.
+func (c *Counter) region(ev *event.Event) string {
+	if ev.API.Global {
+		return "global"
+	}
+	if len(ev.Region) == 0 {
+		return "-"
+	}
+	if s, ok := c.regions[string(ev.Region)]; ok {
+		return s
+	}
+	if len(c.regions) > 4096 {
+		return "(others)"
+	}
+	s := string(ev.Region)
+	c.regions[s] = s
+	return s
+}
+
+// read reports whether an event is a read: by the log's own word, else by
+// what its API is for.
+func read(ev *event.Event) bool {
+	switch {
+	case ev.Has(event.ReadOnly):
+		return true
+	case ev.Has(event.Writes):
+		return false
+	}
+	return ev.API.Class == event.ClassDiscovery || ev.API.Class == event.ClassDataRead
+}
+
+// Record counts a record of a log class, event or not.
+func (c *Counter) Record(l event.Log) { c.records[l]++ }
+
+// Wrapped notes that a record came out of an envelope of that kind.
+func (c *Counter) Wrapped(kind string) { c.wrapped[kind]++ }
+
+// Merge adds the counts of o.
+func (c *Counter) Merge(o *Counter) {
+	for k, t := range o.cells {
+		if mine := c.cells[k]; mine != nil {
+			mine.reads += t.reads
+			mine.writes += t.writes
+		} else {
+			c.cells[k] = t
+		}
+	}
+	for k, n := range o.wrapped {
+		c.wrapped[k] += n
+	}
+	for l, n := range o.records {
+		c.records[l] += n
+	}
+}
+
+// Verdicts of a cell.
+const (
+	ReadsSeen      = "reads_seen"
+	OnlyWritesSeen = "only_writes_seen"
+	NotSeen        = "not_seen"
+)
+
+func (t tally) verdict() string {
+	switch {
+	case t.reads > 0:
+		return ReadsSeen
+	case t.writes > 0:
+		return OnlyWritesSeen
+	}
+	return NotSeen
+}
+
+// Report gives the verdicts: for each provider with any record its log
+// classes as a whole, with what they cannot show and how to switch that on,
+// and then every service and region seen.
+func (c *Counter) Report() ([]finding.Coverage, error) {
+	advice, err := loadAdvice()
+	if err != nil {
+		return nil, err
+	}
+	out := []finding.Coverage{}
+	for _, cloud := range event.Clouds() {
+		if !c.present(cloud) {
+			continue
+		}
+		s := c.seen(cloud)
+		for _, l := range logsOf(cloud) {
+			row := finding.Coverage{
+				Provider: cloud.String(), Service: "*", Region: "*", Log: l.String(),
+				Verdict: s.logs[l].verdict(), Reads: s.logs[l].reads, Writes: s.logs[l].writes,
+			}
+			if a := advice.of(l, s); a != nil {
+				row.ID, row.Blind, row.Enable = a.ID, a.blind(s, l), a.Enable
+			}
+			out = append(out, row)
+		}
+		out = append(out, c.rows(cloud)...)
+	}
+	return out, nil
+}
+
+func (c *Counter) present(cloud event.Cloud) bool {
+	for _, l := range logsOf(cloud) {
+		if c.records[l] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func logsOf(cloud event.Cloud) []event.Log {
+	switch cloud {
+	case event.AWS:
+		return []event.Log{event.CloudTrailManagement, event.CloudTrailData, event.CloudTrailNetwork}
+	case event.Azure:
+		return []event.Log{event.AzureActivity, event.AzureKeyVault, event.AzureStorage, event.AzureGraph}
+	case event.GCP:
+		return []event.Log{event.GCPActivity, event.GCPDataAccess, event.GCPPolicy, event.GCPSystemEvent}
+	}
+	return nil
+}
+
+// sight is what was seen of one provider.
+type sight struct {
+	logs        map[event.Log]tally
+	readingFrom map[event.Log][]string // services with reads, sorted
+	regions     []string               // real regions, sorted
+	eventBridge bool                   // every record came by EventBridge
+}
+
+func (c *Counter) seen(cloud event.Cloud) *sight {
+	s := &sight{logs: map[event.Log]tally{}, readingFrom: map[event.Log][]string{}}
+	regions := map[string]bool{}
+	services := map[event.Log]map[string]bool{}
+	events := 0
+	for k, t := range c.cells {
+		if k.cloud != cloud {
+			continue
+		}
+		sum := s.logs[k.log]
+		sum.reads += t.reads
+		sum.writes += t.writes
+		s.logs[k.log] = sum
+		events += t.reads + t.writes
+		if k.region != "global" && k.region != "-" {
+			regions[k.region] = true
+		}
+		if t.reads > 0 {
+			if services[k.log] == nil {
+				services[k.log] = map[string]bool{}
+			}
+			services[k.log][k.service] = true
+		}
+	}
+	for l, m := range services {
+		s.readingFrom[l] = sorted(m)
+	}
+	s.regions = sorted(regions)
+	s.eventBridge = cloud == event.AWS && events > 0 && c.wrapped["eventbridge"] >= events
+	return s
+}
+
+func sorted(m map[string]bool) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *Counter) rows(cloud event.Cloud) []finding.Coverage {
+	var out []finding.Coverage
+	for k, t := range c.cells {
+		if k.cloud == cloud {
+			out = append(out, finding.Coverage{
+				Provider: cloud.String(), Service: k.service, Region: k.region, Log: k.log.String(),
+				Verdict: t.verdict(), Reads: t.reads, Writes: t.writes,
+			})
+		}
+	}
+	slices.SortFunc(out, func(a, b finding.Coverage) int {
+		return cmp.Or(strings.Compare(a.Log, b.Log), strings.Compare(a.Service, b.Service), strings.Compare(a.Region, b.Region))
+	})
+	return out
+}

@@ -1,0 +1,126 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vedette/internal/finding"
+)
+
+// input is one file to read.
+type input struct {
+	name string // as findings name it
+	path string // where it is read from; differs for standard input
+	size int64
+}
+
+// stdinName is how findings name standard input.
+const stdinName = "-"
+
+// expand turns the arguments into files: folders are walked, patterns are
+// matched, "-" is standard input, which is kept in a temporary file because
+// evidence is read again. The files are in order of name, each once, whatever
+// the order of the arguments. cleanup removes the temporary file.
+func expand(args []string, stdin io.Reader) (files []input, problems []finding.Problem, cleanup func(), err error) {
+	cleanup = func() {}
+	seen := map[string]bool{}
+	add := func(name, path string, size int64) {
+		if !seen[name] {
+			seen[name] = true
+			files = append(files, input{name, path, size})
+		}
+	}
+	lost := func(name string, err error) {
+		problems = append(problems, finding.Problem{File: filepath.ToSlash(name), Reason: reason(err)})
+	}
+	for _, arg := range args {
+		if arg == stdinName {
+			if stdin == nil || seen[stdinName] {
+				continue
+			}
+			tmp, size, err := spool(stdin)
+			if err != nil {
+				return nil, nil, cleanup, fmt.Errorf("standard input: %w", err)
+			}
+			cleanup = func() { os.Remove(tmp) }
+			add(stdinName, tmp, size)
+			continue
+		}
+		paths := []string{arg}
+		if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
+			matches, err := filepath.Glob(arg)
+			if err != nil {
+				lost(arg, fmt.Errorf("bad pattern: %w", err))
+				continue
+			}
+			if len(matches) == 0 {
+				lost(arg, errors.New("no file matches"))
+				continue
+			}
+			paths = matches
+		}
+		for _, p := range paths {
+			walk(p, add, lost)
+		}
+	}
+	slices.SortFunc(files, func(a, b input) int { return strings.Compare(a.name, b.name) })
+	return files, problems, cleanup, nil
+}
+
+func walk(root string, add func(name, path string, size int64), lost func(string, error)) {
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			lost(p, err)
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		info, err := os.Stat(p) // follows a link to a file
+		switch {
+		case err != nil:
+			lost(p, err)
+		case info.IsDir():
+			// A link to a folder is followed only where it is named, so
+			// that a circle cannot trap the walk.
+			if p == root {
+				walk(p+string(filepath.Separator), add, lost)
+			}
+		case info.Mode().IsRegular() || p == root:
+			add(filepath.ToSlash(filepath.Clean(p)), p, info.Size())
+		}
+		return nil
+	})
+	if err != nil {
+		lost(root, err)
+	}
+}
+
+// spool copies a stream to a temporary file.
+func spool(r io.Reader) (path string, size int64, err error) {
+	f, err := os.CreateTemp("", "vedette-stdin-")
+	if err != nil {
+		return "", 0, err
+	}
+	size, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", 0, err
+	}
+	return f.Name(), size, nil
+}
+
+// reason is an error without the path, which the problem names by itself.
+func reason(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

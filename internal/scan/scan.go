@@ -1,0 +1,254 @@
+// Package scan is the batch run: from files to findings, a summary of what
+// was read and what was lost, and the coverage verdict.
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vedette/internal/cloud"
+	"vedette/internal/coverage"
+	"vedette/internal/detection"
+	"vedette/internal/engine"
+	"vedette/internal/event"
+	"vedette/internal/finding"
+	"vedette/internal/plan"
+	"vedette/internal/seed"
+)
+
+// Options says what to scan and how.
+type Options struct {
+	// Paths are files, folders, patterns, or "-" for Stdin.
+	Paths []string
+	Stdin io.Reader
+	// Providers are the clouds to read.
+	Providers []cloud.Provider
+	// Engine holds the detections and how to count; its Workers is also the
+	// number of files read at a time.
+	Engine engine.Options
+	// Seed, where set, replaces the engine: the result has Rows.
+	Seed *detection.Seed
+	// Progress, where set, is kept up to date while files are read.
+	Progress *Progress
+}
+
+// Progress is how far a scan has come; safe for concurrent use.
+type Progress struct {
+	Total   atomic.Int64 // compressed bytes to read
+	Done    atomic.Int64 // compressed bytes of files finished
+	Records atomic.Int64
+}
+
+// Result is what a scan gives.
+type Result struct {
+	Report finding.Report
+	// Rows is the seed profile's result.
+	Rows []finding.SeedRow
+	// First and Last are the times of the first and last event, in
+	// nanoseconds; equal to zero when there is none.
+	First, Last int64
+}
+
+// ErrNothing says that none of the paths led to a file.
+var ErrNothing = errors.New("no file to read")
+
+// tally is one worker's share of the summary.
+type tally struct {
+	records, events, skipped, unparsed int
+	serviceMade                        int
+	bytes                              int64
+	first, last                        int64
+	logs                               [event.NumLogs]struct{ records, events int }
+	files                              []fileTally
+}
+
+type fileTally struct {
+	file     int
+	problems []finding.Problem
+	lost     int
+	notLog   bool
+}
+
+// Run scans. Input that cannot be read costs only itself: it is named in the
+// summary. The error is of the run as a whole.
+func Run(ctx context.Context, opts Options) (*Result, error) {
+	files, problems, cleanup, err := expand(opts.Paths, opts.Stdin)
+	defer cleanup()
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		err := ErrNothing
+		for _, p := range problems {
+			err = fmt.Errorf("%w\n%s: %s", err, p.File, p.Reason)
+		}
+		return nil, err
+	}
+	reg := event.NewRegistry()
+	for _, p := range opts.Providers {
+		if err := p.Register(reg); err != nil {
+			return nil, err
+		}
+	}
+	eng, err := engine.New(reg, opts.Engine)
+	if err != nil {
+		return nil, err
+	}
+	defer eng.Close()
+
+	workers, err := readAll(ctx, &opts, reg, eng, files)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{}
+	sum := summarise(res, workers, files, problems)
+	cov := coverage.NewCounter()
+	for _, w := range workers {
+		cov.Merge(w.coverage)
+	}
+	if res.Report.Coverage, err = cov.Report(); err != nil {
+		return nil, err
+	}
+	res.Report.SchemaVersion = finding.SchemaVersion
+	res.Report.Findings = []finding.Finding{}
+	if opts.Seed != nil {
+		rows := workers[0].seed
+		for _, w := range workers[1:] {
+			rows.Merge(w.seed)
+		}
+		res.Rows = rows.Rows()
+		res.Report.Summary = *sum
+		return res, nil
+	}
+	found, stats, err := eng.Run(func(f uint32) string { return files[f].name })
+	if err != nil {
+		return nil, err
+	}
+	res.Report.Findings = found
+	sum.Duplicates, sum.Scoring = stats.Duplicates, stats.Scoring
+	sum.Detections = detections(opts.Engine.Plans)
+	res.Report.Summary = *sum
+	return res, nil
+}
+
+func detections(plans []*plan.Plan) []string {
+	out := []string{}
+	for _, p := range plans {
+		out = append(out, p.Detection)
+	}
+	return out
+}
+
+// worker reads files, one at a time.
+type worker struct {
+	reader    *reader
+	collector *engine.Collector
+	coverage  *coverage.Counter
+	seed      *seed.Counter
+	tally     tally
+	file      uint32
+	progress  *Progress
+	unseen    int64 // records not yet told to progress
+}
+
+func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engine.Engine, files []input) ([]*worker, error) {
+	n := max(opts.Engine.Workers, 1)
+	n = min(n, len(files))
+	workers := make([]*worker, n)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	if opts.Progress != nil {
+		for _, f := range files {
+			opts.Progress.Total.Add(f.size)
+		}
+	}
+	for i := range workers {
+		w := &worker{collector: eng.Collector(), coverage: coverage.NewCounter(), progress: opts.Progress}
+		if opts.Seed != nil {
+			w.seed = seed.NewCounter(opts.Seed)
+		}
+		w.tally.first, w.tally.last = math.MaxInt64, math.MinInt64
+		w.reader = newReader(opts.Providers, reg)
+		w.reader.visit = w.record
+		w.reader.wrapped = w.coverage.Wrapped
+		workers[i] = w
+		wg.Go(func() {
+			for f := range next {
+				w.read(f, files[f])
+			}
+			w.collector.Close()
+		})
+	}
+	var err error
+	for f := range files {
+		select {
+		case next <- f:
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		break
+	}
+	close(next)
+	wg.Wait()
+	return workers, err
+}
+
+func newReader(providers []cloud.Provider, reg *event.Registry) *reader {
+	r := &reader{}
+	for _, p := range providers {
+		r.decoders = append(r.decoders, p.NewDecoder(reg))
+	}
+	return r
+}
+
+func (w *worker) read(f int, in input) {
+	w.file = uint32(f)
+	w.reader.file(in)
+	w.tally.bytes += w.reader.bytes
+	if w.reader.lost > 0 || w.reader.notLog {
+		w.tally.files = append(w.tally.files, fileTally{f, w.reader.problems, w.reader.lost, w.reader.notLog})
+	}
+	if w.progress != nil {
+		w.progress.Done.Add(in.size)
+		w.progress.Records.Add(w.unseen)
+		w.unseen = 0
+	}
+}
+
+// record counts one record and hands its event on.
+func (w *worker) record(r *Record, ev *event.Event) {
+	t := &w.tally
+	t.records++
+	w.unseen++
+	t.logs[r.Log].records++
+	w.coverage.Record(r.Log)
+	switch r.Verdict {
+	case event.Skipped:
+		t.skipped++
+		return
+	case event.Broken:
+		t.unparsed++
+		return
+	}
+	t.events++
+	t.logs[r.Log].events++
+	t.first, t.last = min(t.first, ev.Time), max(t.last, ev.Time)
+	w.coverage.Event(ev)
+	if w.seed != nil {
+		w.seed.Event(ev)
+		return
+	}
+	if w.collector.Add(ev, w.file, r.Number) == engine.ServiceMade {
+		t.serviceMade++
+	}
+}
+
+// formatTime writes an instant as findings do.
+func formatTime(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }

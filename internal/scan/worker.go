@@ -1,0 +1,354 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"vedette/internal/cloud"
+	"vedette/internal/cloud/shape"
+	"vedette/internal/codec"
+	"vedette/internal/codec/envelope"
+	"vedette/internal/codec/jsonscan"
+	"vedette/internal/codec/rows"
+	"vedette/internal/event"
+	"vedette/internal/finding"
+)
+
+// Record is one raw record as a walk over an input meets it.
+type Record struct {
+	// Number counts the records of the file from 0, skipped and unparsed ones
+	// included.
+	Number uint32
+	// Raw is the record as it lies in the file; of several records in one
+	// envelope it is the envelope.
+	Raw []byte
+	// Offset is where Raw lies in the decompressed file.
+	Offset int64
+	// Verdict is Decoded, Skipped or Broken, and Log its class.
+	Verdict event.Verdict
+	Log     event.Log
+}
+
+// reader walks the records of files. Each goroutine has its own.
+type reader struct {
+	decoders []cloud.Decoder
+	hint     int // decoder that knew the last record
+	open     codec.Opener
+	peeler   envelope.Peeler
+	streams  [maxDepth + 1]codec.Stream
+	native   []byte // scratch: a foreign record in native form
+	ev       event.Event
+
+	// Of the file at hand.
+	number   uint32
+	raw      []byte
+	offset   int64
+	bytes    int64
+	problems []finding.Problem
+	lost     int // problems, listed or not
+	name     string
+	notLog   bool
+	wrapped  func(kind string) // told of each envelope opened
+
+	// visit is called for every record; ev is valid for Decoded alone.
+	visit func(r *Record, ev *event.Event)
+}
+
+// maxDepth bounds envelopes within envelopes.
+const maxDepth = 6
+
+// maxProblems bounds what is listed of one file; all are counted.
+const maxProblems = 20
+
+// file reads one input from its first record to its last.
+func (r *reader) file(in input) {
+	r.number, r.bytes, r.problems, r.lost, r.name, r.notLog = 0, 0, nil, 0, in.name, false
+	f, err := os.Open(in.path)
+	if err != nil {
+		r.problem(0, 0, err)
+		return
+	}
+	defer f.Close()
+	if err := r.content(f); err != nil {
+		r.problem(0, 0, err)
+	}
+}
+
+func (r *reader) content(f *os.File) error {
+	src, err := r.open.Open(f)
+	if err != nil {
+		return err
+	}
+	s := &r.streams[0]
+	s.Reset(src)
+	head := s.Head(4096)
+	switch kind := rows.Sniff(head); {
+	case looksLikeJSON(head):
+		r.records(s, 0)
+		r.bytes = s.Offset()
+		return s.Err()
+	case kind != rows.None:
+		return r.rows(kind, s)
+	case len(head) == 0:
+		return s.Err()
+	}
+	r.notLog = true
+	r.bytes = int64(len(head))
+	return s.Err()
+}
+
+// looksLikeJSON reports whether a text begins like JSON that can hold a
+// record.
+func looksLikeJSON(head []byte) bool {
+	for i, c := range head {
+		switch c {
+		case ' ', '\t', '\r', '\n', 0, 0xef, 0xbb, 0xbf:
+			continue
+		case '{', '[':
+			return true
+		case '"':
+			// A JSON string that holds a record; a CSV header is followed by
+			// a comma.
+			return i+1 < len(head) && (head[i+1] == '{' || head[i+1] == '[')
+		}
+		return false
+	}
+	return false
+}
+
+// rows reads a table or YAML, one row a record.
+func (r *reader) rows(kind rows.Kind, s *codec.Stream) error {
+	tmp, size, err := spool(s.Rest())
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp)
+	f, err := os.Open(tmp)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r.bytes = size
+	return rows.Read(kind, f, size, func(row rows.Row) error {
+		r.raw, r.offset = row.Raw, row.Offset
+		if row.Err != nil {
+			r.broken(row.Err.Error())
+			return nil
+		}
+		if row.Raw == nil {
+			r.raw = row.JSON
+		}
+		r.text(row.JSON, 0)
+		return nil
+	})
+}
+
+// records reads every record of a text. depth is 0 for a file and grows with
+// each envelope.
+func (r *reader) records(s *codec.Stream, depth int) {
+	for s.Next() {
+		b := s.Bytes()
+		n, v := 0, event.NotMine
+		if b[0] == '{' {
+			n, v = r.decode(b)
+		}
+		if v == event.Truncated || v == event.NotMine && b[0] != '{' && !closed(b) {
+			if s.More() {
+				continue
+			}
+		}
+		if depth == 0 {
+			r.offset = s.Offset()
+		}
+		switch {
+		case v == event.Truncated && s.TooLong():
+			r.setRaw(depth, b)
+			r.broken(fmt.Sprintf("record longer than %d MiB", codec.MaxRecord>>20))
+			s.Resync()
+		case v == event.Truncated:
+			r.setRaw(depth, b)
+			r.broken("the text ends inside the record")
+			s.Resync()
+		case n == 0 && v == event.Broken:
+			r.setRaw(depth, b)
+			r.broken("not valid JSON")
+			s.Resync()
+		case v == event.NotMine:
+			raw, ok := s.Pass()
+			if !ok {
+				r.setRaw(depth, b)
+				r.broken("not valid JSON")
+				s.Resync()
+				continue
+			}
+			r.setRaw(depth, raw)
+			if depth == 0 {
+				r.peeler.Reset()
+			}
+			r.foreign(raw, depth)
+		default:
+			r.setRaw(depth, b[:n])
+			if v == event.Broken {
+				r.shaped(b[:n])
+			} else {
+				r.leaf(v)
+			}
+			s.Advance(n)
+		}
+	}
+}
+
+// closed reports whether the JSON value at b[0] ends within b.
+func closed(b []byte) bool {
+	_, err := jsonscan.Skip(b, 0)
+	return !errors.Is(err, jsonscan.ErrTruncated)
+}
+
+// setRaw remembers where the outermost record lies.
+func (r *reader) setRaw(depth int, raw []byte) {
+	if depth == 0 {
+		r.raw = raw
+	}
+}
+
+// decode asks the decoder that knew the last record, then the others.
+func (r *reader) decode(b []byte) (n int, v event.Verdict) {
+	if n, v = r.decoders[r.hint].Decode(b, &r.ev); v != event.NotMine {
+		return n, v
+	}
+	for i, d := range r.decoders {
+		if i == r.hint {
+			continue
+		}
+		if n, v = d.Decode(b, &r.ev); v != event.NotMine {
+			r.hint = i
+			return n, v
+		}
+	}
+	return 0, event.NotMine
+}
+
+// foreign reads a value that no cloud's decoder knows: an envelope, another
+// schema of the same events, or something else.
+func (r *reader) foreign(raw []byte, depth int) {
+	switch raw[0] {
+	case '"':
+		r.nested(jsonscan.Text(raw), depth)
+		return
+	case '[':
+		r.nested(raw, depth)
+		return
+	case '{':
+	default:
+		r.skip(event.OtherLog)
+		return
+	}
+	if depth < maxDepth {
+		result, _ := r.peeler.Peel(raw, func(inner []byte) error {
+			r.nested(inner, depth)
+			return nil
+		})
+		for range result.Lost {
+			r.broken("the contents of the " + result.Kind + " envelope cannot be read")
+		}
+		for range result.Other {
+			r.skip(event.OtherLog)
+		}
+		switch result.Verdict {
+		case event.Decoded:
+			if r.wrapped != nil && result.Emitted > 0 {
+				r.wrapped(result.Kind)
+			}
+			return
+		case event.Skipped:
+			r.skip(result.Log)
+			return
+		case event.Broken:
+			if result.Lost == 0 {
+				r.broken("the contents of the " + result.Kind + " envelope cannot be read")
+			}
+			return
+		}
+	}
+	t := shape.Recognise(raw)
+	if t == nil {
+		r.skip(event.OtherLog)
+		return
+	}
+	r.convert(t, raw)
+}
+
+// shaped reads a record that a cloud's decoder claims but cannot use: it may
+// be that cloud's event in another schema.
+func (r *reader) shaped(raw []byte) {
+	if t := shape.Recognise(raw); t != nil {
+		r.convert(t, raw)
+		return
+	}
+	r.broken("a field that an event needs is missing or of the wrong type")
+}
+
+func (r *reader) convert(t *shape.Table, raw []byte) {
+	native, err := t.Convert(raw, r.native[:0])
+	if err != nil {
+		r.broken(err.Error())
+		return
+	}
+	r.native = native
+	switch _, v := r.decode(native); v {
+	case event.Decoded, event.Skipped:
+		r.leaf(v)
+	default:
+		r.broken("a field that an event needs is missing or of the wrong type")
+	}
+}
+
+// nested reads the contents of an envelope.
+func (r *reader) nested(text []byte, depth int) { r.text(text, depth+1) }
+
+func (r *reader) text(text []byte, depth int) {
+	if depth > maxDepth {
+		r.broken("envelopes nested too deep")
+		return
+	}
+	i := jsonscan.Space(text, 0)
+	if i == len(text) || text[i] != '{' && text[i] != '[' && text[i] != '"' {
+		r.skip(event.OtherLog)
+		return
+	}
+	s := &r.streams[max(depth, 1)]
+	s.ResetBytes(text)
+	r.records(s, max(depth, 1))
+}
+
+// leaf counts the record that r.ev was decoded from.
+func (r *reader) leaf(v event.Verdict) {
+	rec := Record{Number: r.number, Raw: r.raw, Offset: r.offset, Verdict: v, Log: r.ev.Log}
+	r.number++
+	r.visit(&rec, &r.ev)
+}
+
+func (r *reader) skip(l event.Log) {
+	r.ev.Reset()
+	r.ev.Log = l
+	r.leaf(event.Skipped)
+}
+
+// broken counts a record that is lost and says why.
+func (r *reader) broken(reason string) {
+	r.problem(int(r.number)+1, r.offset, errors.New(reason))
+	r.ev.Reset()
+	r.leaf(event.Broken)
+}
+
+func (r *reader) problem(record int, offset int64, err error) {
+	r.lost++
+	if len(r.problems) < maxProblems {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("the file is cut off: the compressed data end early")
+		}
+		r.problems = append(r.problems, finding.Problem{File: r.name, Record: record, Offset: offset, Reason: reason(err)})
+	}
+}
