@@ -20,8 +20,12 @@ const (
 
 // Bounds of what a detection may ask for.
 const (
-	maxWindow    = 31 * 24 * time.Hour
-	maxThreshold = 1_000_000_000
+	maxWindow       = 31 * 24 * time.Hour
+	maxThreshold    = 1_000_000_000
+	maxWindows      = 16
+	maxAlternatives = 8
+	// What one selection includes, and what it excludes.
+	maxNames = 5000
 )
 
 var (
@@ -101,6 +105,10 @@ func (r *reader) techniques(n *yaml.Node) []string {
 func (r *reader) windows(n *yaml.Node, d *Detection) {
 	first := map[string]int{}
 	for _, c := range r.list(n, "windows") {
+		if len(d.Windows) == maxWindows {
+			r.errorf(at(c), "a detection has at most %d windows", maxWindows)
+			break
+		}
 		w, ok := r.window(c, d)
 		if !ok {
 			continue
@@ -198,6 +206,10 @@ func (r *reader) condition(m *mapping, needed bool) (plan.Condition, []pos) {
 		if alternative == nil {
 			continue
 		}
+		if len(c) == maxAlternatives {
+			r.errorf(alternative.pos, "any has at most %d alternatives", maxAlternatives)
+			break
+		}
 		if t, ok := r.thresholds(alternative, true); ok {
 			c, at = append(c, t), append(at, alternative.pos)
 		}
@@ -278,6 +290,10 @@ func (r *reader) names(n *yaml.Node, what string, d *Detection) []plan.Name {
 			if slices.Contains(list, name) {
 				r.errorf(where[i], "%s names %s twice", what, api)
 				continue
+			}
+			if len(list) == maxNames {
+				r.errorf(where[i], "%s names more than %d APIs", what, maxNames)
+				return list
 			}
 			list = append(list, name)
 			d.names = append(d.names, named{name, what == "exclude", where[i]})

@@ -17,6 +17,10 @@ import (
 // kilobytes.
 const maxFile = 1 << 20
 
+// maxList bounds every list, so that comparing each entry with each stays
+// cheap whatever the file holds.
+const maxList = 1000
+
 // reader walks a YAML tree and reports what is wrong where.
 type reader struct{ report }
 
@@ -41,7 +45,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 		}
 		return nil
 	}
-	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 || doc.Content[0].ShortTag() == "!!null" {
 		r.errorf(start, "the file is empty")
 		return nil
 	}
@@ -120,8 +124,12 @@ func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
 		r.errorf(at(n), "%s is a list, not %s", what, kindOf(n))
 		return nil
 	}
-	if len(n.Content) == 0 {
+	switch {
+	case len(n.Content) == 0:
 		r.errorf(at(n), "%s is empty", what)
+	case len(n.Content) > maxList:
+		r.errorf(at(n.Content[maxList]), "%s has more than %d entries", what, maxList)
+		return n.Content[:maxList]
 	}
 	return n.Content
 }
@@ -289,9 +297,10 @@ func kindOf(n *yaml.Node) string {
 // nearest is the word closest to s if a slip of the fingers explains the
 // difference, else empty.
 func nearest(s string, words []string) string {
-	best, found := 1+len(s)/3, ""
+	limit := min(max(2, len(s)/4), len(s)-1)
+	best, found := limit+1, ""
 	for _, w := range words {
-		if d := distance(strings.ToLower(s), strings.ToLower(w), best); d < best || d == best && found == "" {
+		if d := distance(strings.ToLower(s), strings.ToLower(w), limit); d < best {
 			best, found = d, w
 		}
 	}
