@@ -255,13 +255,11 @@ func TestRealRows(t *testing.T) {
 		{"aws/OTRF__Security-Datasets/ec2_proxy_s3_exfiltration_2020-09-14011940.json", "cloudtrail-row", 103, nil,
 			facts{Time: "2020-09-14T00:44:23Z", ID: "fd4f1042-c7f6-4107-a6ee-d841d92596e7", API: "DescribeInstanceTypes", Service: "ec2.amazonaws.com",
 				Outcome: "ok", Principal: "arn:aws:iam::123456789123:user/pedro", Account: "123456789123", Address: "1.2.3.4", UserAgent: "console.ec2.amazonaws.com", Region: "us-east-1"}},
-		{"aws/panther-labs__panther-analysis/aws_cloudtrail_rules.jsonl", "cloudtrail-row", 8, func(l []byte) bool { return bytes.Contains(l, []byte(`"eventname":`)) },
+		{"aws/panther-labs__panther-analysis/aws_cloudtrail_rules.jsonl", "cloudtrail-row", 3, func(l []byte) bool { return bytes.Contains(l, []byte(`"eventname":`)) },
 			facts{Time: "2023-01-10T21:04:02Z", ID: "5d4b45ed-a15c-41b6-80e9-031729fa060d", API: "GetRecords", Service: "dynamodb.amazonaws.com",
 				Outcome: "ok", Principal: "arn:aws:test_arn", Region: "eu-west-1"}},
-		{"gcp/panther-labs__panther-analysis/gcp_audit_rules.jsonl", "logentry-row", 28, func(l []byte) bool {
-			return bytes.Contains(l, []byte(`"insertid":`)) || bytes.Contains(l, []byte(`"protopayload":`))
-		},
-			facts{Time: "2023-03-28T17:37:02.096Z", ID: "ABCDEFGHIJKL", Service: "bigquery.googleapis.com", Principal: "user@company.io"}},
+		{"gcp/panther-labs__panther-analysis/gcp_audit_rules.jsonl", "logentry-row", 14, func(l []byte) bool { return bytes.Contains(l, []byte(`"insertid":`)) },
+			facts{Time: "2023-03-09T16:28:40.890430163Z", ID: "13ogcded7jh2", Service: "storage.googleapis.com", Principal: "user1@serviceaccount.gcp.com"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			text, err := os.ReadFile(logs + c.file)

@@ -23,6 +23,7 @@ var transforms = map[string]func(t *Table, val []byte) []byte{
 	"unwrap": func(_ *Table, val []byte) []byte { return quoteText(bytes.Trim(scalar(val), `"`)) },
 	"arn":    arn,
 	"noarn":  noarn,
+	"error":  errorCode,
 	"python": python,
 	"uuid":   uuid,
 	"time":   instant,
@@ -85,6 +86,16 @@ func arn(_ *Table, val []byte) []byte {
 func noarn(_ *Table, val []byte) []byte {
 	text := scalar(val)
 	if bytes.HasPrefix(text, []byte("arn:")) {
+		return nil
+	}
+	return quoteText(text)
+}
+
+// errorCode takes text, but for the word that a public data set writes where
+// there was no error.
+func errorCode(_ *Table, val []byte) []byte {
+	text := scalar(val)
+	if string(text) == "NoError" {
 		return nil
 	}
 	return quoteText(text)
