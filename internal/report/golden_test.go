@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"vedette/internal/finding"
 	"vedette/internal/term"
@@ -88,37 +89,44 @@ func TestGolden(t *testing.T) {
 // Pages fit their terminal, and hold nothing that a terminal obeys but our
 // own colours.
 func TestPagesAreHarmless(t *testing.T) {
-	for name, r := range fixtures() {
-		for _, terminal := range terminals {
-			var out bytes.Buffer
-			if err := Write(&out, "table", r, Options{Terminal: terminal}); err != nil {
-				t.Fatal(err)
+	check := func(t interface{ Errorf(string, ...any) }, r *finding.Report, terminal term.Terminal) {
+		var out bytes.Buffer
+		if err := Write(&out, "table", r, Options{Terminal: terminal}); err != nil {
+			t.Errorf("%v", err)
+		}
+		for i := range r.Findings {
+			if err := Explain(&out, &r.Findings[i], Options{Terminal: terminal, Evidence: -1}); err != nil {
+				t.Errorf("%v", err)
 			}
-			for i := range r.Findings {
-				if err := Explain(&out, &r.Findings[i], Options{Terminal: terminal, Evidence: -1}); err != nil {
-					t.Fatal(err)
-				}
+		}
+		text := out.String()
+		if terminal.Color {
+			for _, s := range []term.Style{term.Heading, term.Faint, term.Strong, term.High, term.Medium, term.Low, term.Good} {
+				start, end, _ := strings.Cut(s.Paint("|", true), "|")
+				text = strings.ReplaceAll(strings.ReplaceAll(text, start, ""), end, "")
 			}
-			text := out.String()
-			if terminal.Color {
-				for _, s := range []term.Style{term.Heading, term.Faint, term.Strong, term.High, term.Medium, term.Low, term.Good} {
-					start, end, _ := strings.Cut(s.Paint("|", true), "|")
-					text = strings.ReplaceAll(strings.ReplaceAll(text, start, ""), end, "")
-				}
+		}
+		for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+			if term.Safe(line) != line {
+				t.Errorf("unsafe line %q", line)
 			}
-			for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-				if term.Safe(line) != line {
-					t.Errorf("%s: unsafe line %q", name, line)
-				}
-				if w := term.Width(line); w > terminal.Width {
-					t.Errorf("%s: line of %d cells on a terminal of %d: %q", name, w, terminal.Width, line)
-				}
-				if !terminal.Unicode && term.SafeASCII(line) != line {
-					t.Errorf("%s: not ASCII: %q", name, line)
-				}
+			if w := term.Width(line); w > terminal.Width {
+				t.Errorf("line of %d cells on a terminal of %d: %q", w, terminal.Width, line)
+			}
+			if !terminal.Unicode && term.SafeASCII(line) != line {
+				t.Errorf("not ASCII: %q", line)
 			}
 		}
 	}
+	for _, r := range fixtures() {
+		for _, terminal := range terminals {
+			check(t, r, terminal)
+		}
+	}
+	root := readSchema(t)
+	rapid.Check(t, func(t *rapid.T) {
+		check(t, drawReport(t, root), term.Terminal{Width: rapid.IntRange(60, 200).Draw(t, "width"), Unicode: rapid.Bool().Draw(t, "unicode")})
+	})
 }
 
 // No format for programs holds a character that acts on the terminal it may

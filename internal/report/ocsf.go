@@ -97,15 +97,16 @@ type ocsfAnalytic struct {
 	Version string `json:"version,omitempty"`
 }
 
-type ocsfNamed struct {
-	UID  string `json:"uid,omitempty"`
+// ocsfTechnique is a tactic, technique or sub-technique of ATT&CK.
+type ocsfTechnique struct {
+	UID  string `json:"uid"`
 	Name string `json:"name,omitempty"`
 }
 
 type ocsfAttack struct {
-	Tactic       ocsfNamed  `json:"tactic"`
-	Technique    ocsfNamed  `json:"technique"`
-	SubTechnique *ocsfNamed `json:"sub_technique,omitempty"`
+	Tactic       ocsfTechnique  `json:"tactic"`
+	Technique    ocsfTechnique  `json:"technique"`
+	SubTechnique *ocsfTechnique `json:"sub_technique,omitempty"`
 }
 
 type ocsfCloud struct {
@@ -155,8 +156,12 @@ type ocsfUser struct {
 }
 
 type ocsfAPI struct {
-	Operation string     `json:"operation"`
-	Service   *ocsfNamed `json:"service,omitempty"`
+	Operation string       `json:"operation"`
+	Service   *ocsfService `json:"service,omitempty"`
+}
+
+type ocsfService struct {
+	Name string `json:"name"`
 }
 
 type ocsfEndpoint struct {
@@ -305,7 +310,7 @@ func (o *ocsfFinding) evidence(f *finding.Finding) {
 		}
 		api := ocsfAPI{Operation: e.Operation}
 		if e.Service != "" {
-			api.Service = &ocsfNamed{Name: e.Service}
+			api.Service = &ocsfService{Name: e.Service}
 		}
 		o.Evidences = append(o.Evidences, ocsfEvidence{
 			UID: e.EventID, Name: e.Service + ":" + e.Operation, Actor: ocsfActor{User: user}, API: api, SrcEndpoint: src, Data: e,
@@ -448,10 +453,10 @@ func ocsfEndpointOf(a finding.Address) *ocsfEndpoint {
 // ocsfAttackOf is an ATT&CK technique under the tactic Discovery, the only
 // one whose calls score. A sub-technique (T1087.004) stands with its parent.
 func ocsfAttackOf(t finding.Technique) ocsfAttack {
-	a := ocsfAttack{Tactic: ocsfNamed{UID: "TA0007", Name: "Discovery"}, Technique: ocsfNamed{UID: t.ID, Name: t.Name}}
+	a := ocsfAttack{Tactic: ocsfTechnique{UID: "TA0007", Name: "Discovery"}, Technique: ocsfTechnique{UID: t.ID, Name: t.Name}}
 	if parent, _, ok := strings.Cut(t.ID, "."); ok {
-		a.Technique = ocsfNamed{UID: parent}
-		a.SubTechnique = &ocsfNamed{UID: t.ID, Name: t.Name}
+		a.Technique = ocsfTechnique{UID: parent}
+		a.SubTechnique = &ocsfTechnique{UID: t.ID, Name: t.Name}
 	}
 	return a
 }

@@ -156,6 +156,9 @@ type column struct {
 	width int
 }
 
+// minFlex is the least width of a flexible column; the others make room.
+const minFlex = 8
+
 type table struct {
 	p    *page
 	cols []column
@@ -186,9 +189,18 @@ func (p *page) table(cols []column, rows [][]string) *table {
 		cols[j].width = min(cols[j].width, p.width/4)
 		rest -= cols[j].width
 	}
+	for ; rest < minFlex*flex; rest++ {
+		widest := 0
+		for j := range cols {
+			if !cols[j].flex && (cols[widest].flex || cols[j].width > cols[widest].width) {
+				widest = j
+			}
+		}
+		cols[widest].width--
+	}
 	for j := range cols {
 		if cols[j].flex {
-			share := max(rest/flex, 8)
+			share := max(rest/flex, minFlex)
 			cols[j].width = min(cols[j].width, share)
 			rest -= cols[j].width
 			flex--
