@@ -230,7 +230,7 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 	for id := range perContext {
 		ids = append(ids, id)
 	}
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b uint32) int { return e.compareContexts(e.contexts.at(a), e.contexts.at(b)) })
 
 	type endpoint struct{ ip, endpoint string }
 	accounts, sessions, keys := counter{}, counter{}, counter{}

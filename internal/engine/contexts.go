@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"hash/maphash"
 	"strings"
 	"sync"
@@ -171,4 +172,28 @@ func (e *Engine) labelOf(c *context) string {
 	}
 	p := e.symbols.text(c.principal)
 	return p[strings.LastIndexByte(p, '/')+1:]
+}
+
+// compareContexts orders contexts by what they say, never by number.
+func (e *Engine) compareContexts(a, b *context) int {
+	return cmp.Or(
+		cmp.Compare(a.cloud, b.cloud), cmp.Compare(a.kind, b.kind),
+		e.compareTexts(a.principal, b.principal), e.compareTexts(a.account, b.account),
+		e.compareTexts(a.session, b.session), e.compareTexts(a.key, b.key),
+		e.compareTexts(a.address, b.address), e.compareTexts(a.agent, b.agent),
+		e.compareTexts(a.endpoint, b.endpoint), e.compareTexts(a.recipient, b.recipient),
+		e.compareTexts(a.label, b.label), e.compareTexts(a.creator, b.creator),
+		strings.Compare(e.nameOf(a), e.nameOf(b)),
+	)
+}
+
+// compareTexts orders symbols by their texts; a text goes before none.
+func (e *Engine) compareTexts(x, y uint32) int {
+	if x == y {
+		return 0
+	}
+	if x == 0 || y == 0 {
+		return cmp.Compare(y, x)
+	}
+	return strings.Compare(e.symbols.text(x), e.symbols.text(y))
 }

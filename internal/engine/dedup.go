@@ -117,24 +117,10 @@ func (e *Engine) compareContent(a, b *call) int {
 		}
 		return -1
 	}
-	text := func(x, y uint32) int {
-		if x == y {
-			return 0
-		}
-		// A copy that has the field goes before one that lacks it.
-		if x == 0 || y == 0 {
-			return cmp.Compare(y, x)
-		}
-		return strings.Compare(e.symbols.text(x), e.symbols.text(y))
-	}
 	if c := cmp.Or(
-		cmp.Compare(a.time, b.time),
-		text(ca.principal, cb.principal), text(ca.account, cb.account), text(ca.session, cb.session),
-		text(ca.key, cb.key), text(ca.address, cb.address), text(ca.agent, cb.agent),
-		text(ca.endpoint, cb.endpoint), text(ca.recipient, cb.recipient), text(ca.label, cb.label),
-		text(ca.creator, cb.creator),
+		cmp.Compare(a.time, b.time), e.compareContexts(ca, cb),
 		cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.reason, b.reason),
-		text(a.region, b.region), text(a.id, b.id),
+		e.compareTexts(a.region, b.region), e.compareTexts(a.id, b.id),
 	); c != 0 {
 		return c
 	}

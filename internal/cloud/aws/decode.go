@@ -62,13 +62,13 @@ type decoder struct {
 
 // record is the raw values of the members that matter.
 type record struct {
-	identity, params, response         []byte // raw JSON
-	time, source, name, region         []byte
-	ip, agent, code, message, id       []byte
-	shared, recipient, endpoint        []byte
-	category, kind                     []byte
-	readOnly, management, fromConsole  []byte
-	hasDigest, hasS3, hasVersion       bool
+	identity, params, response        []byte // raw JSON
+	time, source, name, region        []byte
+	ip, agent, code, message, id      []byte
+	shared, recipient, endpoint       []byte
+	category, kind                    []byte
+	readOnly, management, fromConsole []byte
+	hasDigest, hasS3, hasVersion      bool
 }
 
 // Decode implements [cloud.Decoder].
