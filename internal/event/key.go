@@ -88,7 +88,8 @@ func Digest(parts ...[]byte) Key {
 		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(p)))
 		if len(p) > 64 {
 			h := sha256.Sum256(p)
-			p = h[:]
+			buf = append(buf, h[:]...)
+			continue
 		}
 		buf = append(buf, p...)
 	}
