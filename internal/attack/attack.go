@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Version is the version of ATT&CK that the names are from.
@@ -36,38 +37,48 @@ func (t Technique) Parent() string {
 	return parent
 }
 
-// Table holds techniques by their id.
-type Table map[string]Technique
+// table is read once, when a name is first asked for. The file is part of the
+// program and a test reads it, so it cannot be wrong at run time.
+var table = sync.OnceValue(func() map[string]Technique {
+	t, err := parse(techniquesTSV)
+	if err != nil {
+		panic(err)
+	}
+	return t
+})
 
-// Load reads the table.
-func Load() (Table, error) { return parse(techniquesTSV) }
-
-func parse(tsv string) (Table, error) {
+func parse(tsv string) (map[string]Technique, error) {
 	lines := strings.Split(strings.TrimSuffix(tsv, "\n"), "\n")
 	if lines[0] != "id\tname\ttactic" {
 		return nil, fmt.Errorf("techniques: the first line is %q", lines[0])
 	}
-	table := make(Table, len(lines))
+	list := make(map[string]Technique, len(lines))
 	for i, line := range lines[1:] {
 		f := strings.Split(line, "\t")
 		if len(f) != 3 || f[0] == "" || f[1] == "" || f[2] == "" {
 			return nil, fmt.Errorf("techniques, line %d: want id, name and tactic", i+2)
 		}
-		if _, dup := table[f[0]]; dup {
+		if _, dup := list[f[0]]; dup {
 			return nil, fmt.Errorf("techniques, line %d: %s is listed twice", i+2, f[0])
 		}
-		table[f[0]] = Technique{ID: f[0], Name: f[1], Tactic: f[2]}
+		list[f[0]] = Technique{ID: f[0], Name: f[1], Tactic: f[2]}
 	}
-	return table, nil
+	return list, nil
+}
+
+// Lookup returns the technique of that id.
+func Lookup(id string) (Technique, bool) {
+	t, ok := table()[id]
+	return t, ok
 }
 
 // Name is the full name of a technique, a sub-technique's after its parent's
-// as ATT&CK writes it: "Account Discovery: Cloud Account". It is empty for a
-// technique that the table lacks.
-func (t Table) Name(id string) string {
-	tech, ok := t[id]
-	if parent, sub := t[tech.Parent()]; ok && sub {
-		return parent.Name + ": " + tech.Name
+// as ATT&CK writes it: "Account Discovery: Cloud Account". It is empty for an
+// id that is not in the table.
+func Name(id string) string {
+	t, ok := Lookup(id)
+	if parent, sub := Lookup(t.Parent()); ok && sub {
+		return parent.Name + ": " + t.Name
 	}
-	return tech.Name
+	return t.Name
 }
