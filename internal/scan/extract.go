@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"vedette/internal/cloud"
+	"vedette/internal/cloud/shape"
 	"vedette/internal/event"
 	"vedette/internal/finding"
 )
@@ -34,7 +35,11 @@ func Records(paths []string, stdin io.Reader, providers []cloud.Provider, want [
 		}
 		byFile[at.File][uint32(at.Record-1)] = true
 	}
-	r := newReader(providers, reg)
+	shapes, err := shape.Load()
+	if err != nil {
+		return err
+	}
+	r := newReader(providers, shapes, reg)
 	for _, in := range files {
 		wanted := byFile[in.name]
 		if wanted == nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vedette/internal/cloud"
+	"vedette/internal/cloud/shape"
 	"vedette/internal/coverage"
 	"vedette/internal/detection"
 	"vedette/internal/engine"
@@ -158,6 +159,10 @@ type worker struct {
 }
 
 func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engine.Engine, files []input) ([]*worker, error) {
+	shapes, err := shape.Load()
+	if err != nil {
+		return nil, err
+	}
 	n := max(opts.Engine.Workers, 1)
 	n = min(n, len(files))
 	workers := make([]*worker, n)
@@ -174,7 +179,7 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 			w.seed = seed.NewCounter(opts.Seed)
 		}
 		w.tally.first, w.tally.last = math.MaxInt64, math.MinInt64
-		w.reader = newReader(opts.Providers, reg)
+		w.reader = newReader(opts.Providers, shapes, reg)
 		w.reader.visit = w.record
 		w.reader.wrapped = w.coverage.Wrapped
 		workers[i] = w
@@ -185,7 +190,6 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 			w.collector.Close()
 		})
 	}
-	var err error
 	for f := range files {
 		select {
 		case next <- f:
@@ -200,8 +204,8 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 	return workers, err
 }
 
-func newReader(providers []cloud.Provider, reg *event.Registry) *reader {
-	r := &reader{}
+func newReader(providers []cloud.Provider, shapes shape.Tables, reg *event.Registry) *reader {
+	r := &reader{shapes: shapes}
 	for _, p := range providers {
 		r.decoders = append(r.decoders, p.NewDecoder(reg))
 	}

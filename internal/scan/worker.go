@@ -34,6 +34,7 @@ type Record struct {
 // reader walks the records of files. Each goroutine has its own.
 type reader struct {
 	decoders []cloud.Decoder
+	shapes   shape.Tables
 	hint     int // decoder that knew the last record
 	open     codec.Opener
 	peeler   envelope.Peeler
@@ -272,7 +273,7 @@ func (r *reader) foreign(raw []byte, depth int) {
 			return
 		}
 	}
-	t := shape.Recognise(raw)
+	t := r.shapes.Recognise(raw)
 	if t == nil {
 		r.skip(event.OtherLog)
 		return
@@ -283,7 +284,7 @@ func (r *reader) foreign(raw []byte, depth int) {
 // shaped reads a record that a cloud's decoder claims but cannot use: it may
 // be that cloud's event in another schema.
 func (r *reader) shaped(raw []byte) {
-	if t := shape.Recognise(raw); t != nil {
+	if t := r.shapes.Recognise(raw); t != nil {
 		r.convert(t, raw)
 		return
 	}
