@@ -57,7 +57,7 @@ func (d *decoder) who(p *payload, ev *event.Event) {
 	default:
 		d.unnamed(ev)
 	}
-	if d.agents.has(email) {
+	if d.agents.has(a.Principal) {
 		ev.Flags |= event.ServiceMade
 	}
 }

@@ -1,17 +1,12 @@
 package gcp
 
 import (
-	"bytes"
-	"maps"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"vedette/internal/cloud"
 	"vedette/internal/cloud/catalog"
 	"vedette/internal/cloud/cloudtest"
-	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
 )
 
@@ -223,100 +218,6 @@ func TestStatement06_Outcomes(t *testing.T) {
 }
 
 // who replaces the authentication of a denied list.
-func who(t *testing.T, d cloud.Decoder, authentication string, more ...string) event.Event {
-	t.Helper()
-	r := with(t, list, `"status":{}`, denied,
-		`{"principalEmail":"Ada@Example.com","principalSubject":"user:Ada@Example.com"}`, authentication)
-	return decode(t, d, with(t, r, more...))
-}
-
-func TestStatement10_35_RedactedCallers(t *testing.T) {
-	d := newDecoder(t)
-	for _, c := range []struct {
-		authentication, principal string
-		kind                      event.ActorKind
-	}{
-		{`{"principalEmail":"Ada@Example.com"}`, "ada@example.com", event.GCPUser},
-		{`{"principalSubject":"user:ADA@example.com"}`, "ada@example.com", event.GCPUser},
-		{`{"principalEmail":"","principalSubject":"serviceAccount:ci@blue.iam.gserviceaccount.com"}`, "ci@blue.iam.gserviceaccount.com", event.GCPServiceAccount},
-		{`{"principalSubject":"principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/S"}`,
-			"principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/S", event.GCPFederated},
-		{`{"serviceAccountKeyName":"//iam.googleapis.com/projects/blue/serviceAccounts/CI@blue.iam.gserviceaccount.com/keys/0f"}`, "ci@blue.iam.gserviceaccount.com", event.GCPServiceAccount},
-		{`{"serviceAccountDelegationInfo":[{"principalSubject":"user:bob@example.com"},{"principalSubject":"user:eve@example.com"}]}`, "delegated:bob@example.com", event.GCPRedacted},
-		{`{}`, "redacted:blue/198.51.100.7/google-cloud-sdk gcloud", event.GCPRedacted},
-		{`null`, "redacted:blue/198.51.100.7/google-cloud-sdk gcloud", event.GCPRedacted},
-		{`{"principalEmail":""}`, "redacted:blue/198.51.100.7/google-cloud-sdk gcloud", event.GCPRedacted},
-	} {
-		ev := who(t, d, c.authentication)
-		if string(ev.Actor.Principal) != c.principal || ev.Actor.Kind != c.kind {
-			t.Errorf("%s: %v %q", c.authentication, ev.Actor.Kind, ev.Actor.Principal)
-		}
-	}
-	// Two calls of one gcloud user differ in their invocation id alone.
-	if a, b := who(t, d, `{}`), who(t, d, `{}`, `invocation-id/1`, `invocation-id/2`); string(a.Actor.Principal) != string(b.Actor.Principal) {
-		t.Errorf("one redacted caller is %q and %q", a.Actor.Principal, b.Actor.Principal)
-	}
-	if a, b := who(t, d, `{}`), who(t, d, `{}`, `198.51.100.7`, `198.51.100.8`); string(a.Actor.Principal) == string(b.Actor.Principal) {
-		t.Errorf("callers from two addresses are both %q", a.Actor.Principal)
-	}
-	// Nobody is dropped for lack of a name when the call succeeds either.
-	ev := decode(t, d, with(t, list, `{"principalEmail":"Ada@Example.com","principalSubject":"user:Ada@Example.com"}`, `{}`))
-	if ev.Actor.Kind != event.UnknownActor || string(ev.Actor.Principal) != "unknown:blue/198.51.100.7/google-cloud-sdk gcloud" {
-		t.Errorf("%v %q", ev.Actor.Kind, ev.Actor.Principal)
-	}
-}
-
-func TestCredentials(t *testing.T) {
-	d := newDecoder(t)
-	ev := who(t, d, `{"principalEmail":"ci@blue.iam.gserviceaccount.com","serviceAccountKeyName":"//iam.googleapis.com/projects/blue/serviceAccounts/ci@blue.iam.gserviceaccount.com/keys/0f",`+
-		`"oauthInfo":{"oauthClientId":"client"},"serviceAccountDelegationInfo":[{"firstPartyPrincipal":{"principalEmail":"Bob@Example.com"}},{"firstPartyPrincipal":{"principalEmail":"mid@blue.iam.gserviceaccount.com"}}]}`)
-	if string(ev.Actor.Key) != "0f" || string(ev.Actor.Creator) != "bob@example.com" || ev.Actor.Kind != event.GCPServiceAccount {
-		t.Errorf("key %q, creator %q, kind %v", ev.Actor.Key, ev.Actor.Creator, ev.Actor.Kind)
-	}
-	ev = who(t, d, `{"principalEmail":"ada@example.com","oauthInfo":{"oauthClientId":"client"}}`)
-	if string(ev.Actor.Key) != "client" {
-		t.Errorf("key %q", ev.Actor.Key)
-	}
-}
-
-func TestStatement16_ServiceAgents(t *testing.T) {
-	d := newDecoder(t)
-	for email, want := range map[string]bool{
-		"service-123456@compute-system.iam.gserviceaccount.com":      true,
-		"service-123456@gcp-sa-logging.iam.gserviceaccount.com":      true,
-		"p123456-abc-9@gcp-sa-logging.iam.gserviceaccount.com":       true,
-		"service-org-42@security-center-api.iam.gserviceaccount.com": true,
-		"service-agent-manager@system.gserviceaccount.com":           true,
-		"123456@cloudservices.gserviceaccount.com":                   true,
-		"system@google.com": true,
-		"SERVICE-123456@compute-system.iam.gserviceaccount.com":                              true,
-		"123456@cloudbuild.gserviceaccount.com":                                              false, // runs the customer's builds
-		"123456-compute@developer.gserviceaccount.com":                                       false,
-		"blue@appspot.gserviceaccount.com":                                                   false,
-		"service-123456@gcp-sa-aiplatform-cc.iam.gserviceaccount.com":                        false, // runs the customer's code
-		"service-12x@compute-system.iam.gserviceaccount.com":                                 false,
-		"service-@compute-system.iam.gserviceaccount.com":                                    false,
-		"service-123456@compute-system.iam.gserviceaccount.com.evil.example":                 false,
-		"service-123456@gcp-sa-evil.iam.gserviceaccount.com":                                 false,
-		"compute-system@blue.iam.gserviceaccount.com":                                        false,
-		"service-123456@compute-system.iam.gserviceaccount.com@blue.iam.gserviceaccount.com": false,
-		"ada@example.com": false,
-	} {
-		if got := who(t, d, `{"principalEmail":"`+email+`"}`); got.Has(event.ServiceMade) != want {
-			t.Errorf("%s: service-made is %v", email, !want)
-		}
-	}
-	// What the client says of itself makes nobody a service.
-	for _, agent := range []string{"AWS Internal", "service-1@compute-system.iam.gserviceaccount.com", "Google-Cloud-Internal"} {
-		if ev := decode(t, d, with(t, list, `google-cloud-sdk gcloud\/460.0 invocation-id/1`, agent)); ev.Has(event.ServiceMade) {
-			t.Errorf("the client %q makes a call service-made", agent)
-		}
-	}
-	if ev := decode(t, d, with(t, list, `data_access`, `system_event`)); !ev.Has(event.ServiceMade) {
-		t.Error("a system event is not service-made")
-	}
-}
-
 func TestStatement19_Duplicates(t *testing.T) {
 	d := newDecoder(t)
 	a := decode(t, d, list)
@@ -357,68 +258,6 @@ func TestStatement22_LongRunningOperations(t *testing.T) {
 	y := op("e", `{"id":"op-3","producer":"p","first":true,"last":true}`)
 	if x.Key == y.Key {
 		t.Error("two whole operations are one act")
-	}
-}
-
-func TestLogClasses(t *testing.T) {
-	d := newDecoder(t)
-	for _, c := range []struct {
-		change  []string
-		verdict event.Verdict
-		log     event.Log
-		flags   event.Flag
-	}{
-		{nil, event.Decoded, event.GCPDataAccess, event.ReadOnly},
-		{[]string{`%2Fdata_access`, `/data_access`}, event.Decoded, event.GCPDataAccess, event.ReadOnly},
-		{[]string{`data_access`, `activity`, `,"permissionType":"ADMIN_READ"`, ``}, event.Decoded, event.GCPActivity, event.Writes},
-		{[]string{`,"permissionType":"ADMIN_READ"`, ``}, event.Decoded, event.GCPDataAccess, 0},
-		{[]string{`ADMIN_READ`, `DATA_WRITE`}, event.Decoded, event.GCPDataAccess, event.Writes},
-		{[]string{`ADMIN_READ"}]`, `ADMIN_READ"},{"permissionType":"ADMIN_WRITE"}]`}, event.Decoded, event.GCPDataAccess, event.Writes},
-		{[]string{`data_access`, `policy`}, event.Decoded, event.GCPPolicy, event.ReadOnly},
-		{[]string{`data_access`, `unheard_of`}, event.Decoded, event.GCPDataAccess, event.ReadOnly},
-		{[]string{`"serviceName":"compute.googleapis.com"`, `"serviceName":"k8s.io"`}, event.Skipped, event.GCPKubernetes, 0},
-		{[]string{`v1.compute.instances.aggregatedList`, `io.k8s.core.v1.pods.list`}, event.Skipped, event.GCPKubernetes, 0},
-		{[]string{`"serviceName":"compute.googleapis.com"`, `"serviceName":"login.googleapis.com"`}, event.Skipped, event.GCPWorkspace, 0},
-		{[]string{`google.cloud.audit.AuditLog`, `google.appengine.logging.v1.RequestLog`}, event.Skipped, event.OtherLog, 0},
-		{[]string{`"protoPayload"`, `"jsonPayload"`}, event.Skipped, event.OtherLog, 0},
-		{[]string{`"protoPayload":{`, `"protoPayload":null,"textPayload":{`}, event.Skipped, event.OtherLog, 0},
-		{[]string{`"timestamp":"2024-05-06T07:08:09.123456789Z",`, ``}, event.Broken, event.NoLog, 0},
-		{[]string{`"timestamp":"2024-05-06T07:08:09.123456789Z",`, `"timestamp":17,`}, event.Broken, event.NoLog, 0},
-		{[]string{`"methodName":"v1.compute.instances.aggregatedList",`, ``}, event.Broken, event.NoLog, 0},
-		{[]string{`"methodName"`, `"method"`}, event.Broken, event.NoLog, 0},
-	} {
-		r := with(t, list, c.change...)
-		var ev event.Event
-		n, v := d.Decode([]byte(r), &ev)
-		if v != c.verdict || n != len(r) {
-			t.Errorf("%q: verdict %d after %d of %d bytes", c.change, v, n, len(r))
-			continue
-		}
-		if v != event.Broken && (ev.Log != c.log || ev.Cloud != event.GCP) {
-			t.Errorf("%q: log %v of %v", c.change, ev.Log, ev.Cloud)
-		}
-		if v == event.Decoded && ev.Flags&(event.ReadOnly|event.Writes) != c.flags {
-			t.Errorf("%q: flags %b", c.change, ev.Flags)
-		}
-	}
-}
-
-func TestNotMine(t *testing.T) {
-	d := newDecoder(t)
-	for _, r := range []string{
-		`{}`, `{"a":1}`, `{"methodName":"v1.compute.firewalls.insert"}`, `{"operation":{"producer":"k8s.io"}}`,
-		`{"eventVersion":"1.08","eventName":"ListUsers"}`, `{"entries":[` + list + `]}`, `{"message":{"data":"x"}}`,
-		`{"time":"2024-01-01T00:00:00Z","operationName":"x","resourceId":"/subscriptions/1"}`, `{"logName":1,}{`, `{nonsense`,
-		`{"logName":"x"}`,
-	} {
-		var ev event.Event
-		if n, v := d.Decode([]byte(r), &ev); v != event.NotMine || n != 0 {
-			t.Errorf("%s: verdict %d after %d", r, v, n)
-		}
-	}
-	var ev event.Event
-	if n, v := d.Decode([]byte(with(t, list, `"severity":"INFO"`, `"severity" "INFO"`)), &ev); v != event.Broken || n != 0 {
-		t.Errorf("bad syntax: verdict %d after %d", v, n)
 	}
 }
 
@@ -464,90 +303,7 @@ func TestServiceName(t *testing.T) {
 }
 
 // counts are the verdicts over one file.
-type counts struct{ decoded, skipped, broken, notMine int }
-
 // Every record of the real logs is an event, or is passed over for a reason.
 // The broken ones are rows typed by hand that lack a time or a method; the
 // foreign ones lack both payload and log, or are the rows of a warehouse.
-func TestRealLogs(t *testing.T) {
-	root := filepath.Join("..", "..", "..", "..", "shared", "logs", "gcp")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("no real logs at ../shared/logs beside the checkout")
-	}
-	for name, want := range map[string]counts{
-		"elastic__integrations/test-audit.log.selected.jsonl":                         {decoded: 3, skipped: 1},
-		"log2timeline__plaso/gcp_logging.jsonl":                                       {decoded: 9, skipped: 2},
-		"googleapis__google-cloudevents/LogEntryData-pubsubCreateTopic.json":          {decoded: 1},
-		"googleapis__google-cloudevents/LogEntryData-bigqueryjobcompleted.json":       {decoded: 1},
-		"googleapis__google-cloudevents/LogEntryData-monitoringCreateTimeSeries.json": {decoded: 1},
-		"bilals12__iota/samples.jsonl":                                                {decoded: 2, notMine: 1},
-		"timescale__rsigma/gcp_audit.json":                                            {decoded: 1},
-		"panther-labs__panther-analysis/gcp_audit_rules.jsonl":                        {decoded: 54, skipped: 2, broken: 6, notMine: 6},
-		"panther-labs__panther-analysis/gcp_k8s_rules.jsonl":                          {decoded: 2, skipped: 8, notMine: 2},
-	} {
-		t.Run(filepath.Dir(name), func(t *testing.T) {
-			b, err := os.ReadFile(filepath.Join(root, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			d := newDecoder(t)
-			var got counts
-			for pos := jsonscan.Space(b, 0); pos < len(b); pos = jsonscan.Space(b, pos) {
-				end, err := jsonscan.Skip(b, pos)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var ev event.Event
-				n, v := d.Decode(b[pos:], &ev)
-				if v != event.NotMine && n != end-pos {
-					t.Errorf("byte %d: %d bytes read of %d", pos, n, end-pos)
-				}
-				switch v {
-				case event.Decoded:
-					got.decoded++
-					cloudtest.Complete(t, &ev)
-				case event.Skipped:
-					got.skipped++
-				case event.Broken:
-					got.broken++
-					t.Logf("broken: %.300s", b[pos:end])
-				case event.NotMine:
-					got.notMine++
-					t.Logf("not mine: %.200s", bytes.TrimSpace(b[pos:end]))
-				default:
-					t.Errorf("byte %d: verdict %d", pos, v)
-				}
-				pos = end
-			}
-			if got != want {
-				t.Errorf("got %+v, want %+v", got, want)
-			}
-		})
-	}
-}
-
 // The rows of Google Workspace are no discovery of infrastructure.
-func TestRealWorkspaceLogs(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join("..", "..", "..", "..", "shared", "logs", "gcp", "SEKOIA-IO__intake-formats", "*.json"))
-	if len(files) == 0 {
-		t.Skip("no real logs at ../shared/logs beside the checkout")
-	}
-	d := newDecoder(t)
-	got := map[string]int{}
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ev event.Event
-		_, v := d.Decode(jsonscan.GetText(b, "input", "message"), &ev)
-		if v != event.Decoded && v != event.Skipped {
-			t.Errorf("%s: verdict %d", filepath.Base(name), v)
-		}
-		got[ev.Log.String()]++
-	}
-	want := map[string]int{"gcp.workspace": 24, "gcp.kubernetes": 2, "gcp.admin_activity": 1}
-	if !maps.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
