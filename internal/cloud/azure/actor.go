@@ -148,7 +148,7 @@ func (d *decoder) who(c *call, ev *event.Event) {
 	case k.user || string(k.kind) == "user" || bytes.IndexByte(caller, '@') >= 0:
 		a.Kind = event.AzureUser
 	default:
-		switch string(d.space.Text(jsonscan.Get(authorization, "evidence", "principalType"))) {
+		switch string(d.space.Text(jsonscan.Get(d.object(authorization), "evidence", "principalType"))) {
 		case "ServicePrincipal":
 			a.Kind = event.AzureServicePrincipal
 		case "User":

@@ -34,6 +34,7 @@ func TestStatement10_Actors(t *testing.T) {
 		"managed identity": {claims(`{"idtyp":"app","xms_mirid":"/Subscriptions/S/vm1",` + ids + `}`), user, event.AzureManagedIdentity},
 		"claims in text":   {with(t, rest, userClaims, `"{\"oid\":\"`+object+`\",\"tid\":\"`+tenant+`\",\"idtyp\":\"user\"}"`), user, event.AzureUser},
 		"identity in text": {with(t, export, `"identity":{`, `"identity":"{\"claims\":{\"oid\":\"`+object+`\",\"tid\":\"`+tenant+`\",\"idtyp\":\"user\"}}","x":{`), user, event.AzureUser},
+		"evidence":         {with(t, claims(`{"oid":"`+object+`","tid":"`+tenant+`"}`), `"authorization":{`, `"authorization":"{\"evidence\":{\"principalType\":\"User\"}}","x":{`), user, event.AzureUser},
 		"graph app":        {with(t, graph, `"userId":"`+object+`","servicePrincipalId":null`, `"userId":null,"servicePrincipalId":"`+object+`"`), user, event.AzureServicePrincipal},
 		"account key":      {with(t, store, `"type":"OAuth"`, `"type":"AccountKey"`, `"requester"`, `"x"`), "accountkey:store1", event.AzureAccountKey},
 		"shared access":    {with(t, store, `"type":"OAuth"`, `"type":"SAS"`, `"requester"`, `"x"`), "sas:store1", event.AzureAccountKey},
@@ -49,6 +50,9 @@ func TestStatement10_Actors(t *testing.T) {
 		t.Errorf("creator %q", ev.Actor.Creator)
 	}
 	ev = decode(t, d, with(t, rest, `"clientIpAddress":"198.51.100.7",`, ``))
+	if in := decode(t, d, with(t, rest, `"httpRequest":{"clientRequestId":"x","clientIpAddress":"198.51.100.7","method":"POST"}`, `"httpRequest":"{\"clientIpAddress\":\"198.51.100.8\"}"`)); string(in.Address) != "198.51.100.8" {
+		t.Errorf("address %q", in.Address)
+	}
 	if string(ev.Address) != "203.0.113.9" || string(ev.Actor.Session) != "token-1" || string(ev.Actor.Label) != "Ada@Example.com" {
 		t.Errorf("address %q, session %q, label %q", ev.Address, ev.Actor.Session, ev.Actor.Label)
 	}

@@ -252,7 +252,7 @@ func (d *decoder) where(c *call, ev *event.Event) {
 		ev.Address = c.props.ip
 	}
 	if len(ev.Address) == 0 && len(c.http) > 0 {
-		o := jsonscan.Members(c.http)
+		o := jsonscan.Members(d.object(c.http))
 		for {
 			key, val, ok := o.Next()
 			if !ok {
