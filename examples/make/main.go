@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -118,6 +117,9 @@ func (r *recording) client(refusal string, env []string, name string, args ...st
 	proxy := "http://" + r.addr
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + r.work, "LANG=C.UTF-8", "TZ=UTC",
+		// botocore writes a Python set into its user agent: the order of a
+		// set follows from the hash seed.
+		"PYTHONHASHSEED=0",
 		"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy, "HTTP_PROXY=" + proxy, "http_proxy=" + proxy, "NO_PROXY=127.0.0.1",
 	}, env...)
 	cmd.Dir = r.work
@@ -144,13 +146,10 @@ var kernel = func() string {
 	return strings.TrimSpace(string(out))
 }()
 
-var kernelShort = regexp.MustCompile(`^\d+\.\d+`).FindString(kernel)
-
 // plainAgent puts a common kernel release in place of this machine's.
 func plainAgent(ua string) string {
 	if kernel == "" {
 		return ua
 	}
-	ua = strings.ReplaceAll(ua, kernel, "6.8.0")
-	return strings.ReplaceAll(ua, "os/linux#"+kernelShort+" ", "os/linux#6.8 ")
+	return strings.ReplaceAll(ua, kernel, "6.8.0")
 }

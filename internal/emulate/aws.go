@@ -179,7 +179,17 @@ func (a *AWS) assumed(rec *cloudTrailRecord, who userIdentity, answer []byte, at
 	}
 	roleARN, _ := rec.RequestParameters["roleArn"].(string)
 	account := accountOfARN(roleARN)
-	roleID, _, _ := strings.Cut(doc.ID, ":")
+	roleName := roleARN[strings.LastIndexByte(roleARN, '/')+1:]
+	// moto answers a web identity with a made-up role id: the role itself is
+	// asked, so that all sessions of a role have one issuer.
+	var roleID string
+	if err := a.ask(context.Background(), doc.Key, "iam", "Action=GetRole&Version=2010-05-08&RoleName="+url.QueryEscape(roleName),
+		map[string]*string{"RoleId": &roleID}); err != nil || roleID == "" {
+		a.fault(fmt.Sprintf("%s: role %s: no id: %v", rec.EventName, roleName, err))
+		return
+	}
+	_, sessionName, _ := strings.Cut(doc.ID, ":")
+	doc.ID = roleID + ":" + sessionName
 	life := int64(3600)
 	if d, ok := rec.RequestParameters["durationSeconds"].(int64); ok {
 		life = d
@@ -198,7 +208,7 @@ func (a *AWS) assumed(rec *cloudTrailRecord, who userIdentity, answer []byte, at
 	session := userIdentity{
 		Type: "AssumedRole", PrincipalID: doc.ID, ARN: doc.ARN, AccountID: account, AccessKeyID: doc.Key,
 		SessionContext: &sessionContext{
-			SessionIssuer: sessionIssuer{"Role", roleID, roleARN, account, roleARN[strings.LastIndexByte(roleARN, '/')+1:]},
+			SessionIssuer: sessionIssuer{"Role", roleID, roleARN, account, roleName},
 			Attributes:    sessionAttributes{at.UTC().Format(time.RFC3339), "false"},
 		},
 	}
@@ -232,24 +242,9 @@ func (a *AWS) caller(ctx context.Context, c awsCall, body []byte) (userIdentity,
 	if ok {
 		return who, nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Backend.String(), strings.NewReader("Action=GetCallerIdentity&Version=2011-06-15"))
-	if err != nil {
-		return userIdentity{}, err
-	}
-	req.Host = "sts.us-east-1.amazonaws.com"
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.key+"/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return userIdentity{}, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return userIdentity{}, err
-	}
 	var arn, id, account string
-	if err := decodeDeep(answer, map[string]*string{"Arn": &arn, "UserId": &id, "Account": &account}); err != nil {
+	if err := a.ask(ctx, c.key, "sts", "Action=GetCallerIdentity&Version=2011-06-15",
+		map[string]*string{"Arn": &arn, "UserId": &id, "Account": &account}); err != nil {
 		return userIdentity{}, err
 	}
 	if !strings.HasPrefix(arn, "arn:aws:iam::") || !strings.Contains(arn, ":user/") || len(id) < 17 {
@@ -261,6 +256,28 @@ func (a *AWS) caller(ctx context.Context, c awsCall, body []byte) (userIdentity,
 		Type: "IAMUser", PrincipalID: id, ARN: arn, AccountID: account, AccessKeyID: c.key,
 		UserName: arn[strings.LastIndexByte(arn, '/')+1:],
 	}, nil
+}
+
+// ask puts a question of the recorder's own to moto and reads the named
+// elements of the answer. moto does not check signatures.
+func (a *AWS) ask(ctx context.Context, key, service, form string, want map[string]*string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Backend.String(), strings.NewReader(form))
+	if err != nil {
+		return err
+	}
+	req.Host = service + ".us-east-1.amazonaws.com"
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+"/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return err
+	}
+	return decodeDeep(answer, want)
 }
 
 // webIdentity reads subject, audience and issuer from the token of an

@@ -124,6 +124,13 @@ func (s *Stage) Token(kind, alphabet string, n int) string {
 	return b.String()
 }
 
+// Between returns the next whole number of a kind from lo up to, not
+// including, hi.
+func (s *Stage) Between(kind string, lo, hi int) int {
+	d := s.digest(kind)
+	return lo + int(binary.BigEndian.Uint32(d[:4])%uint32(hi-lo))
+}
+
 func uuidOf(d [32]byte) string {
 	d[6] = d[6]&0x0f | 0x40
 	d[8] = d[8]&0x3f | 0x80

@@ -1,0 +1,139 @@
+package emulate
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// vaultLists are the operations of Key Vault that list, with the plural noun
+// of the path and the singular of the operation.
+var vaultLists = map[string]string{"secrets": "Secret", "keys": "Key", "certificates": "Certificate"}
+
+// vault answers one key vault's own host.
+func (a *Azure) vault(w http.ResponseWriter, r *http.Request, who *AzurePrincipal, name string) {
+	held, ok := a.Estate.Vaults[name]
+	seg := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	noun := vaultLists[seg[0]]
+	if !ok || noun == "" || r.Method != http.MethodGet {
+		a.fault("Key Vault: " + r.Method + " " + r.Host + r.URL.Path)
+		azureError(w, http.StatusNotFound, "NotFound", "no such path")
+		return
+	}
+	at, from := a.Stage.Tick()
+	op := noun + "List"
+	var answer any
+	status := http.StatusOK
+	base := "https://" + name + ".vault.azure.net/" + seg[0] + "/"
+	attributes := map[string]any{"enabled": true, "created": 1767225600, "updated": 1767225600, "recoveryLevel": "Recoverable+Purgeable"}
+	if len(seg) == 1 {
+		list := []any{}
+		for _, n := range held[seg[0]] {
+			id := "id"
+			if seg[0] == "keys" {
+				id = "kid"
+			}
+			list = append(list, map[string]any{id: base + n, "attributes": attributes})
+		}
+		answer = map[string]any{"value": list, "nextLink": nil}
+	} else {
+		op = noun + "Get"
+		answer = map[string]any{"id": base + seg[1] + "/1", "value": "redacted", "attributes": attributes}
+	}
+	if !a.Policy.Allows(who.ObjectID, "Microsoft.KeyVault/vaults/"+seg[0]+"/"+op) {
+		status = http.StatusForbidden
+		answer = map[string]any{"error": map[string]any{"code": "Forbidden", "message": "Caller is not authorized to perform action on resource.", "innererror": map[string]any{"code": "ForbiddenByRbac"}}}
+	}
+	if slices.Contains(a.Estate.AuditedVaults, name) {
+		a.audit(r, who, name, op, status, at, from)
+	} else {
+		a.skip(op + " on a vault without a diagnostic setting")
+	}
+	writeJSON(w, status, answer)
+}
+
+// audit writes one AuditEvent of a vault.
+func (a *Azure) audit(r *http.Request, who *AzurePrincipal, vault, op string, status int, at time.Time, from string) {
+	id := ""
+	for _, res := range a.Estate.Resources {
+		if strings.EqualFold(res["type"].(string), "Microsoft.KeyVault/vaults") && res["name"] == vault {
+			id = strings.ToUpper(res["id"].(string))
+		}
+	}
+	claim := map[string]any{
+		"http://schemas.microsoft.com/identity/claims/objectidentifier": who.ObjectID,
+		"appid": who.AppID,
+	}
+	if who.isUser() {
+		claim["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"] = who.UPN
+	}
+	result, signature := "Success", "OK"
+	if status != http.StatusOK {
+		result, signature = "Failed", "Forbidden"
+	}
+	version := r.URL.Query().Get("api-version")
+	a.log("insights-logs-auditevent/resourceId="+id, map[string]any{
+		"time": at.UTC().Format(azureTime), "category": "AuditEvent", "operationName": op, "operationVersion": version,
+		"resultType": result, "resultSignature": signature, "resultDescription": "", "durationMs": strconv.Itoa(a.Stage.Between("took", 9, 60)),
+		"callerIpAddress": from, "correlationId": a.Stage.UUID("correlationId"), "resourceId": id,
+		"identity": map[string]any{"claim": claim},
+		"properties": map[string]any{
+			"id": "https://" + vault + ".vault.azure.net/", "clientInfo": a.agent(r), "httpStatusCode": status,
+			"requestUri": "https://" + hostOf(r) + r.URL.RequestURI(),
+		},
+	})
+}
+
+// graph answers Microsoft Graph: lists of directory objects, and one by its id.
+func (a *Azure) graph(w http.ResponseWriter, r *http.Request, who *AzurePrincipal) {
+	at, from := a.Stage.Tick()
+	seg := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if len(seg) < 2 || a.Estate.Graph[seg[1]] == nil || r.Method != http.MethodGet {
+		a.fault("Graph: " + r.Method + " " + r.URL.Path)
+		azureError(w, http.StatusNotFound, "Request_ResourceNotFound", "no such path")
+		return
+	}
+	status := http.StatusOK
+	var answer any = map[string]any{
+		"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#" + seg[1],
+		"value":          a.Estate.Graph[seg[1]],
+	}
+	if !a.Policy.Allows(who.ObjectID, "graph/"+seg[1]) {
+		status = http.StatusForbidden
+		answer = map[string]any{"error": map[string]any{"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}
+	}
+	body, _ := marshal(answer)
+	if a.Estate.GraphActivity {
+		a.graphActivity(r, who, status, len(body), at, from)
+	} else {
+		a.skip("GET " + r.URL.Path)
+	}
+	writeJSON(w, status, answer)
+}
+
+func (a *Azure) graphActivity(r *http.Request, who *AzurePrincipal, status, size int, at time.Time, from string) {
+	request := a.Stage.UUID("requestId")
+	took := a.Stage.Between("took", 30, 190)
+	p := map[string]any{
+		"timeGenerated": at.UTC().Format(azureTime), "location": "West Europe", "requestId": request, "operationId": request,
+		"clientRequestId": a.Stage.UUID("clientRequestId"), "apiVersion": strings.Split(strings.Trim(r.URL.Path, "/"), "/")[0],
+		"requestMethod": r.Method, "responseStatusCode": status, "tenantId": a.Estate.Tenant, "durationMs": took,
+		"responseSizeBytes": size, "ipAddress": from, "userAgent": a.agent(r),
+		"requestUri": "https://graph.microsoft.com" + r.URL.RequestURI(), "appId": who.AppID,
+		"identityProvider": "https://sts.windows.net/" + a.Estate.Tenant + "/", "tokenIssuedAt": at.Truncate(time.Hour).UTC().Format(time.RFC3339),
+		"signInActivityId": a.Stage.Token("signInActivityId", alnum, 22),
+	}
+	if who.isUser() {
+		p["userId"], p["scopes"], p["clientAuthMethod"] = who.ObjectID, "AuditLog.Read.All Directory.AccessAsUser.All email openid profile", "0"
+	} else {
+		p["servicePrincipalId"], p["roles"], p["clientAuthMethod"] = who.ObjectID, "Directory.Read.All", "1"
+	}
+	a.log("insights-logs-microsoftgraphactivitylogs/tenantId="+a.Estate.Tenant, map[string]any{
+		"time": at.UTC().Format(azureTime), "resourceId": "/TENANTS/" + strings.ToUpper(a.Estate.Tenant) + "/PROVIDERS/MICROSOFT.AADIAM",
+		"operationName": "Microsoft Graph Activity", "operationVersion": p["apiVersion"], "category": "MicrosoftGraphActivityLogs",
+		"resultSignature": http.StatusText(status), "durationMs": took, "callerIpAddress": from, "correlationId": request,
+		"Level": 4, "location": "West Europe", "tenantId": a.Estate.Tenant, "properties": p,
+	})
+}
