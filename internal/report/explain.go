@@ -98,7 +98,7 @@ func (p *page) explain(f *finding.Finding, evidence int) {
 		p.field("", term.Plural(f.ThrottledRetries, "retry", "retries")+" of throttled calls not counted")
 	}
 	p.field("peak", figures(f.Peak.Events, f.Peak.DistinctAPIs, 0)+", risk "+strconv.Itoa(f.Peak.RiskScore)+
-		", in the window "+f.Peak.Name+" from "+clock(f.Peak.Start)+" UTC")
+		", in the "+f.Peak.Name+" window from "+clock(f.Peak.Start)+" UTC")
 	p.field("outcomes", outcomesText(f.Outcomes))
 	p.field("denied by", reasonsText(f.DenialReasons))
 	p.blank()
@@ -258,7 +258,7 @@ func (p *page) slices(f *finding.Finding) {
 		p.paragraph(text, "  ", style)
 		p.paragraph(span(s.FirstSeen, s.LastSeen)+"; "+outcomesText(s.Outcomes), "    ", term.Plain)
 		if s.Peak != nil {
-			p.paragraph("peak "+figures(s.Peak.Events, s.Peak.DistinctAPIs, 0)+" in "+s.Peak.Name+" from "+clock(s.Peak.Start)+" UTC", "    ", term.Plain)
+			p.paragraph("peak "+figures(s.Peak.Events, s.Peak.DistinctAPIs, 0)+" in the "+s.Peak.Name+" window from "+clock(s.Peak.Start)+" UTC", "    ", term.Plain)
 		}
 	}
 	if rest := f.SlicesTotal - len(f.Slices); rest > 0 {

@@ -101,7 +101,7 @@ func TestPagesAreHarmless(t *testing.T) {
 		}
 		text := out.String()
 		if terminal.Color {
-			for _, s := range []term.Style{term.Heading, term.Faint, term.Strong, term.High, term.Medium, term.Low, term.Good} {
+			for _, s := range []term.Style{term.Heading, term.Faint, term.Strong, term.High, term.Medium, term.Low} {
 				start, end, _ := strings.Cut(s.Paint("|", true), "|")
 				text = strings.ReplaceAll(strings.ReplaceAll(text, start, ""), end, "")
 			}
@@ -223,6 +223,12 @@ func TestNothingIsNeverUnqualified(t *testing.T) {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
+	if got := seedVerdict(nothing(), nil); got != "No row in 5 events, but this input cannot show everything: gcp.data_access (not in this input)." {
+		t.Errorf("seed: %q", got)
+	}
+	if got := seedVerdict(nothing(), seedRows()); got != "2 rows, the highest risk 90." {
+		t.Errorf("seed: %q", got)
+	}
 	lossy := nothing()
 	lossy.Summary.Unparsed = 1
 	if got := verdict(lossy); !strings.Contains(got, "lost") {
@@ -265,7 +271,8 @@ func TestErrors(t *testing.T) {
 			t.Errorf("seed %s: a writer that fails is not reported", f)
 		}
 	}
-	if Explain(brokenWriter{}, &threeClouds().Findings[0], Options{}) == nil || Summary(brokenWriter{}, nothing(), Options{}) == nil {
+	if Explain(brokenWriter{}, &threeClouds().Findings[0], Options{}) == nil || Summary(brokenWriter{}, nothing(), Options{}) == nil ||
+		SeedSummary(brokenWriter{}, nothing(), nil, Options{}) == nil {
 		t.Error("a writer that fails is not reported")
 	}
 }

@@ -72,7 +72,7 @@ func seedCSV(w io.Writer, rows []finding.SeedRow) error {
 func seedTable(w *bufio.Writer, rows []finding.SeedRow, opts Options) {
 	p := newPage(w, opts)
 	if len(rows) == 0 {
-		p.line("No row: no identity reached the seed's thresholds in a bin of 15 minutes, in what this input shows of the calls on the seed's lists.")
+		p.line("No row: no identity reached the seed's thresholds in a bin of 15 minutes, in what this input shows of the calls on the seed's lists. What it cannot show stands in the summary.")
 		return
 	}
 	cols := []column{

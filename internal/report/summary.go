@@ -24,12 +24,19 @@ func Summary(w io.Writer, r *finding.Report, opts Options) error {
 	return b.Flush()
 }
 
-func (p *page) summary(r *finding.Report) {
-	style := term.Strong
-	if len(r.Findings) == 0 {
-		style = term.Plain
-	}
-	p.paragraph(verdict(r), "", style)
+// SeedSummary is [Summary] for a run of the seed profile, whose answer is
+// rows instead of findings.
+func SeedSummary(w io.Writer, r *finding.Report, rows []finding.SeedRow, opts Options) error {
+	b := bufio.NewWriter(w)
+	newPage(b, opts).answer(seedVerdict(r, rows), r)
+	return b.Flush()
+}
+
+func (p *page) summary(r *finding.Report) { p.answer(verdict(r), r) }
+
+// answer writes the answer in a sentence, and what it rests on.
+func (p *page) answer(verdict string, r *finding.Report) {
+	p.paragraph(verdict, "", term.Strong)
 	p.blank()
 	p.read(&r.Summary)
 	p.lost(&r.Summary)
@@ -57,20 +64,38 @@ func verdict(r *finding.Report) string {
 	if s.Events == 0 {
 		return "Nothing could be found: " + term.Plural(s.Records, "record") + " read, and no audited call of a cloud among them." + filtered
 	}
-	text := "Nothing found in " + term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event")
+	return "Nothing found in " + term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event") + butBlind(r) + filtered
+}
+
+// seedVerdict is the answer of the seed profile in a sentence. Its rows rest
+// on the seed's own lists of calls, so that the summary's count of discovery
+// calls says nothing of them.
+func seedVerdict(r *finding.Report, rows []finding.SeedRow) string {
+	if n := len(rows); n > 0 {
+		top := 0
+		for _, row := range rows {
+			top = max(top, row.RiskScore)
+		}
+		return term.Plural(n, "row") + ", the highest risk " + strconv.Itoa(top) + "."
+	}
+	return "No row in " + term.Plural(r.Summary.Events, "event") + butBlind(r)
+}
+
+// butBlind ends a sentence that found nothing: it says what could not be
+// seen.
+func butBlind(r *finding.Report) string {
+	text := ", in which reads are logged; what no log of this input covers was not seen."
 	if blind := blindRows(r.Coverage); len(blind) > 0 {
 		names := make([]string, len(blind))
 		for i, c := range blind {
 			names[i] = coverageName(c) + " (" + verdictText(c.Verdict) + ")"
 		}
-		text += ", but this input cannot show everything: " + strings.Join(names, "; ") + "."
-	} else {
-		text += ", in which reads are logged; what no log of this input covers was not seen."
+		text = ", but this input cannot show everything: " + strings.Join(names, "; ") + "."
 	}
-	if s.ProblemsTotal > 0 || s.Unparsed > 0 {
+	if r.Summary.ProblemsTotal > 0 || r.Summary.Unparsed > 0 {
 		text += " Part of the input was lost."
 	}
-	return text + filtered
+	return text
 }
 
 // read says what was read.
@@ -199,9 +224,9 @@ func seenRows(rows []finding.Coverage) []string {
 			cl.regions[c.Region] = true
 		}
 		if c.Verdict == "reads_seen" {
-			cl.services[c.Service] = true
+			cl.services[shortService(c.Service)] = true
 		} else {
-			cl.onlyWrites[c.Service] = true
+			cl.onlyWrites[shortService(c.Service)] = true
 		}
 	}
 	var out []string

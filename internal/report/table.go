@@ -81,7 +81,7 @@ func (p *page) details(f *finding.Finding) {
 	if len(addresses) > 1 || p.width < wide {
 		p.items("from", more(addresses, f.AddressesTotal), 3)
 	}
-	p.items("services", counts(f.Services), 6)
+	p.items("services", counts(shortServices(f.Services)), 6)
 	if len(f.Regions) > 0 {
 		p.items("regions", counts(f.Regions), 5)
 	}
@@ -197,7 +197,7 @@ func figures(events, apis, denied int) string {
 func whenText(f *finding.Finding) string {
 	text := span(f.FirstSeen, f.LastSeen)
 	if f.Peak.Events > 0 && f.Peak.Events < f.Events {
-		text += "; peak " + figures(f.Peak.Events, f.Peak.DistinctAPIs, 0) + " in " + f.Peak.Name + " from " + clock(f.Peak.Start)
+		text += "; peak " + figures(f.Peak.Events, f.Peak.DistinctAPIs, 0) + " in the " + f.Peak.Name + " window from " + clock(f.Peak.Start)
 	}
 	return text
 }
@@ -267,7 +267,8 @@ func kindText(kind string) string {
 
 func ownerText(a finding.Actor) string {
 	text := ""
-	if a.Name != "" {
+	// The name of an ARN's resource needs no second telling.
+	if a.Name != "" && !strings.HasSuffix(a.ID, "/"+a.Name) && a.Name != a.ID {
 		text += ` "` + a.Name + `"`
 	}
 	if a.Owner != "" {
@@ -313,6 +314,20 @@ func addressShort(a finding.Address) string {
 		}
 	}
 	return a.IP
+}
+
+// shortService is a service without the domain that all of its provider's
+// services share.
+func shortService(s string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(s, ".amazonaws.com"), ".googleapis.com")
+}
+
+func shortServices(list []finding.Count) []finding.Count {
+	out := make([]finding.Count, len(list))
+	for i, c := range list {
+		out[i] = finding.Count{Name: shortService(c.Name), Events: c.Events}
+	}
+	return out
 }
 
 // counts are values with their events.

@@ -4,7 +4,6 @@ package term
 
 import (
 	"io"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -69,9 +68,6 @@ func speaksUTF8(env func(string) string) bool {
 	return runtime.GOOS == "windows"
 }
 
-// Stdout is [Detect] for the process's standard output.
-func Stdout() Terminal { return Detect(os.Stdout, os.Getenv) }
-
 // Style is how a piece of text stands out.
 type Style uint8
 
@@ -84,12 +80,11 @@ const (
 	High   // what must be seen first
 	Medium // what must be seen
 	Low    // what may be seen
-	Good
 )
 
 // The sequences are of the sixteen colours that every terminal lets its user
 // choose, so that they are legible on light and dark grounds alike.
-var styleCodes = [...]string{Heading: "1;4", Faint: "2", Strong: "1", High: "1;31", Medium: "33", Low: "36", Good: "32"}
+var styleCodes = [...]string{Heading: "1;4", Faint: "2", Strong: "1", High: "1;31", Medium: "33", Low: "36"}
 
 // Paint wraps s, which must be safe, in the style's colour if color is set.
 func (st Style) Paint(s string, color bool) string {
