@@ -1,0 +1,397 @@
+package rows
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// readParquet reads the rows of a Parquet file of any schema. A file that is
+// not what it says makes the library panic here and there; that is the end of
+// the file, not of the program.
+func readParquet(r io.ReaderAt, size int64, yield func(Row) error) (err error) {
+	var fromYield error
+	defer func() {
+		p := recover()
+		switch {
+		case fromYield != nil:
+			err = fromYield
+		case p != nil:
+			err = fmt.Errorf("Parquet: %v", p)
+		}
+	}()
+	if err := checkPages(r, size); err != nil {
+		return err
+	}
+	f, err := openParquet(r, size)
+	if err != nil {
+		return err
+	}
+	tree, err := newTree(f.Schema())
+	if err != nil {
+		return err
+	}
+	number := int64(0)
+	for _, group := range f.RowGroups() {
+		if err := readGroup(group, tree, &number, func(row Row) error {
+			fromYield = yield(row)
+			return fromYield
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, fmt.Errorf("Parquet: %w", err)
+	}
+	return f, nil
+}
+
+func readGroup(group parquet.RowGroup, tree *tree, number *int64, yield func(Row) error) error {
+	reader := group.Rows()
+	defer reader.Close()
+	batch := make([]parquet.Row, 64)
+	var out []byte
+	for {
+		n, err := reader.ReadRows(batch)
+		for _, values := range batch[:n] {
+			row := Row{Offset: *number}
+			*number++
+			if out, row.Err = tree.row(out[:0], values); row.Err == nil {
+				row.JSON = out
+			}
+			if err := yield(row); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("Parquet: %w", err)
+		}
+		if n == 0 {
+			return fmt.Errorf("Parquet: %w", io.ErrNoProgress)
+		}
+	}
+}
+
+// tree is a schema laid out for putting rows together again from the values
+// of their leaf columns (Dremel's record assembly).
+type tree struct {
+	root    column
+	columns int
+	values  [][]parquet.Value // of the row at hand, by leaf column
+}
+
+// column is a node of the schema.
+type column struct {
+	name     []byte // with JSON quotes
+	kids     []*column
+	first    int // first leaf column below, or this one
+	leaves   int // how many leaf columns
+	def, rep int // levels at which a value of the node exists
+	optional bool
+	repeated bool
+	list     bool // a group that only holds a list
+	pairs    bool // a group that only holds a map
+	unit     time.Duration
+	date     bool
+}
+
+const maxParquetDepth = 64
+
+func newTree(schema *parquet.Schema) (*tree, error) {
+	t := &tree{}
+	for _, f := range schema.Fields() {
+		if err := t.add(&t.root, f, 0, 0, 1); err != nil {
+			return nil, err
+		}
+	}
+	if t.columns == 0 || t.columns > maxColumns {
+		return nil, fmt.Errorf("Parquet: %d columns", t.columns)
+	}
+	t.values = make([][]parquet.Value, t.columns)
+	return t, nil
+}
+
+func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
+	if depth > maxParquetDepth {
+		return errors.New("Parquet: schema nested too deep")
+	}
+	c := &column{name: quote(nil, []byte(f.Name())), first: t.columns, optional: f.Optional(), repeated: f.Repeated()}
+	if c.optional || c.repeated {
+		def++
+	}
+	if c.repeated {
+		rep++
+	}
+	c.def, c.rep = def, rep
+	parent.kids = append(parent.kids, c)
+	if f.Leaf() {
+		t.columns++
+		c.leaves = 1
+		c.unit, c.date = timeUnit(f.Type())
+		return nil
+	}
+	for _, kid := range f.Fields() {
+		if err := t.add(c, kid, def, rep, depth+1); err != nil {
+			return err
+		}
+	}
+	c.leaves = t.columns - c.first
+	if c.leaves == 0 {
+		return errors.New("Parquet: group without columns")
+	}
+	if len(c.kids) == 1 && c.kids[0].repeated {
+		switch inner := c.kids[0]; string(inner.name) {
+		case `"list"`, `"bag"`, `"array"`:
+			c.list = len(inner.kids) <= 1
+		case `"key_value"`, `"map"`:
+			c.pairs = len(inner.kids) == 2 && inner.kids[0].leaves == 1 && inner.kids[0].kids == nil
+		}
+	}
+	return nil
+}
+
+// timeUnit tells what a time column counts in; 0 for any other column.
+func timeUnit(t parquet.Type) (unit time.Duration, date bool) {
+	if l := t.LogicalType(); l != nil {
+		switch v := l.Value.(type) {
+		case *format.TimestampType:
+			switch v.Unit.String() {
+			case (&format.MilliSeconds{}).String():
+				return time.Millisecond, false
+			case (&format.MicroSeconds{}).String():
+				return time.Microsecond, false
+			default:
+				return time.Nanosecond, false
+			}
+		case *format.DateType:
+			return 0, true
+		}
+	}
+	if c := t.ConvertedType(); c != nil {
+		switch *c {
+		case deprecated.TimestampMillis:
+			return time.Millisecond, false
+		case deprecated.TimestampMicros:
+			return time.Microsecond, false
+		case deprecated.Date:
+			return 0, true
+		}
+	}
+	return 0, false
+}
+
+var errRow = errors.New("Parquet: row does not fit the schema")
+
+// row writes one row as JSON.
+func (t *tree) row(dst []byte, values parquet.Row) (_ []byte, err error) {
+	for i := range t.values {
+		t.values[i] = t.values[i][:0]
+	}
+	for _, v := range values {
+		c := v.Column()
+		if c < 0 || c >= t.columns {
+			return dst, errRow
+		}
+		t.values[c] = append(t.values[c], v)
+	}
+	return t.members(dst, &t.root)
+}
+
+// members writes the members of a group; those that are null are left out.
+func (t *tree) members(dst []byte, c *column) ([]byte, error) {
+	dst = append(dst, '{')
+	for _, k := range c.kids {
+		before := len(dst)
+		if dst[before-1] != '{' {
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, k.name...), ':')
+		at := len(dst)
+		var err error
+		if dst, err = t.value(dst, k); err != nil {
+			return dst, err
+		}
+		if string(dst[at:]) == "null" {
+			dst = dst[:before]
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// value writes a node's value: null, an array of a repeated node, or one.
+func (t *tree) value(dst []byte, c *column) ([]byte, error) {
+	if len(dst) > MaxRow {
+		return dst, errTooLong
+	}
+	head := t.values[c.first]
+	if len(head) == 0 {
+		return dst, errRow
+	}
+	if c.optional && head[0].DefinitionLevel() < c.def {
+		return append(dst, "null"...), t.skip(c)
+	}
+	if !c.repeated {
+		return t.one(dst, c)
+	}
+	dst = append(dst, '[')
+	err := t.repeat(c, func(i int) (err error) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst, err = t.one(dst, c)
+		return err
+	})
+	return append(dst, ']'), err
+}
+
+// repeat calls f for each element of a repeated node.
+func (t *tree) repeat(c *column, f func(i int) error) error {
+	head := t.values[c.first]
+	if len(head) == 0 {
+		return errRow
+	}
+	if head[0].DefinitionLevel() < c.def {
+		return t.skip(c) // no element
+	}
+	for i := 0; ; i++ {
+		left := len(t.values[c.first])
+		if err := f(i); err != nil {
+			return err
+		}
+		head = t.values[c.first]
+		if len(head) == left {
+			return errRow
+		}
+		if len(head) == 0 || head[0].RepetitionLevel() != c.rep {
+			return nil
+		}
+	}
+}
+
+// one writes a value that is there.
+func (t *tree) one(dst []byte, c *column) ([]byte, error) {
+	switch {
+	case c.kids == nil:
+		v := t.values[c.first][0]
+		t.values[c.first] = t.values[c.first][1:]
+		return leaf(dst, c, v), nil
+	case c.list:
+		inner := c.kids[0]
+		dst = append(dst, '[')
+		err := t.repeat(inner, func(i int) (err error) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if len(inner.kids) == 1 {
+				dst, err = t.value(dst, inner.kids[0])
+			} else {
+				dst, err = t.one(dst, inner)
+			}
+			return err
+		})
+		return append(dst, ']'), err
+	case c.pairs:
+		inner := c.kids[0]
+		dst = append(dst, '{')
+		err := t.repeat(inner, func(i int) (err error) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			at := len(dst)
+			if dst, err = t.value(dst, inner.kids[0]); err != nil {
+				return err
+			}
+			if dst[at] != '"' { // a key that is no string
+				dst = quote(dst[:at], append([]byte(nil), dst[at:]...))
+			}
+			dst = append(dst, ':')
+			dst, err = t.value(dst, inner.kids[1])
+			return err
+		})
+		return append(dst, '}'), err
+	}
+	return t.members(dst, c)
+}
+
+// skip consumes the placeholders that stand for a missing value: one in each
+// leaf column below.
+func (t *tree) skip(c *column) error {
+	for i := c.first; i < c.first+c.leaves; i++ {
+		if len(t.values[i]) == 0 {
+			return errRow
+		}
+		t.values[i] = t.values[i][1:]
+	}
+	return nil
+}
+
+func leaf(dst []byte, c *column, v parquet.Value) []byte {
+	if v.IsNull() {
+		return append(dst, "null"...)
+	}
+	switch v.Kind() {
+	case parquet.Boolean:
+		return strconv.AppendBool(dst, v.Boolean())
+	case parquet.Int32:
+		if c.date {
+			day := time.Unix(int64(v.Int32())*86400, 0).UTC()
+			return append(day.AppendFormat(append(dst, '"'), time.DateOnly), '"')
+		}
+		return strconv.AppendInt(dst, int64(v.Int32()), 10)
+	case parquet.Int64:
+		if c.unit == 0 {
+			return strconv.AppendInt(dst, v.Int64(), 10)
+		}
+		return appendTime(dst, unixIn(v.Int64(), c.unit))
+	case parquet.Int96:
+		return appendTime(dst, int96Time(v.Int96()))
+	case parquet.Float:
+		return appendFloat(dst, float64(v.Float()), 32)
+	case parquet.Double:
+		return appendFloat(dst, v.Double(), 64)
+	case parquet.FixedLenByteArray:
+		return append(hex.AppendEncode(append(dst, '"'), v.ByteArray()), '"')
+	}
+	return quote(dst, v.ByteArray())
+}
+
+func unixIn(n int64, unit time.Duration) time.Time {
+	per := int64(time.Second / unit)
+	return time.Unix(n/per, n%per*int64(unit))
+}
+
+// int96Time reads the timestamps of older writers: nanoseconds of a day, and
+// the day by its Julian number.
+func int96Time(v deprecated.Int96) time.Time {
+	const epoch = 2440588 // 1970-01-01
+	nanos := int64(uint64(v[1])<<32 | uint64(v[0]))
+	return time.Unix((int64(v[2])-epoch)*86400, nanos)
+}
+
+func appendTime(dst []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
+}
+
+// appendFloat writes a number as JSON can hold it; what it cannot is null.
+func appendFloat(dst []byte, f float64, bits int) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, bits)
+}
