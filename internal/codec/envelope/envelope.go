@@ -30,8 +30,9 @@ type Result struct {
 	// Lost counts the parts of the envelope that could not be read: bad
 	// base64, bad gzip, or more than [MaxInflated].
 	Lost int
-	// Other counts the parts that are no JSON, such as lines of text in a
-	// CloudWatch log stream.
+	// Other counts further parts that are no JSON, such as lines of text in a
+	// log stream. The part that a verdict of Skipped stands for is not among
+	// them.
 	Other int
 }
 
@@ -146,7 +147,7 @@ var names = map[string]key{
 	"kinesis": kKinesis, "data": kData, "data_base64": kDataBase64, "Data": kCapData,
 	"recordId": kRecordID, "SequenceNumber": kSequenceNumber, "sequenceNumber": kSequenceNumber,
 	"PartitionKey": kPartitionKey, "partitionKey": kPartitionKey,
-	"Sns": kSns, "TopicArn": kTopicArn, "Message": kCapMessage, "message": kMessage,
+	"Sns": kSns, "TopicArn": kTopicArn, "Message": kCapMessage, "message": kMessage, "@message": kMessage,
 	"Body": kCapBody, "body": kBody,
 	"MessageId": kMessageID, "messageId": kMessageID, "message_id": kMessageID,
 	"ReceiptHandle": kReceiptHandle, "receiptHandle": kReceiptHandle,
@@ -245,6 +246,7 @@ func (o *opening) finish() (Result, error) {
 			o.res.Verdict = event.Broken
 		case o.res.Other > 0:
 			o.res.Verdict = event.Skipped
+			o.res.Other--
 			if o.res.Log == event.NoLog {
 				o.res.Log = event.OtherLog
 			}

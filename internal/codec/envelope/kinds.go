@@ -334,7 +334,7 @@ func (o *opening) elastic() bool {
 
 // wrapped: records kept whole under one member: aws.cloudtrail (OpenSearch's
 // schema, exports of broken arrays), a LogEntry's jsonPayload, CloudTrail
-// Lake's eventData, OCSF's raw_data.
+// Lake's eventData, OCSF's raw_data, the body of an event-hub message.
 func (o *opening) wrapped() bool {
 	m := o.m
 	if m.object(kAWS) {
@@ -354,6 +354,9 @@ func (o *opening) wrapped() bool {
 	case m.holdsJSON(kEventData) && isCloudTrail(bytes.TrimSpace(jsonscan.Text(m[kEventData]))):
 		o.res.Kind = "cloudtrail-lake"
 		o.text(m[kEventData])
+	case m.object(kBody) && (jsonscan.Get(m[kBody], "operationName") != nil || jsonscan.Get(m[kBody], "records") != nil):
+		o.res.Kind = "eventhub-body"
+		o.raw(m[kBody])
 	case m.has(kClassUID) && m.holdsJSON(kRawData):
 		o.res.Kind = "ocsf-raw"
 		o.text(m[kRawData])
