@@ -68,6 +68,9 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	if err := c.filter.check(); err != nil {
 		return err
 	}
+	if c.Format == "table" || c.Format == "csv" {
+		evidence = 0 // they show none
+	}
 	opts, enricher, err := c.counting.options(c.Paths, std, evidence)
 	if err != nil {
 		return err
@@ -155,7 +158,11 @@ func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 	if c.Quiet || c.Format == "table" && c.Profile != "seed" && c.Output == "" || c.Format == "json" && c.Profile != "seed" {
 		return nil
 	}
-	return report.Summary(std.Stderr, &res.Report, report.Options{Version: Version(), Terminal: term.Detect(std.Stderr, std.Getenv)})
+	opts = report.Options{Version: Version(), Terminal: term.Detect(std.Stderr, std.Getenv)}
+	if c.Profile == "seed" {
+		return report.SeedSummary(std.Stderr, &res.Report, res.Rows, opts)
+	}
+	return report.Summary(std.Stderr, &res.Report, opts)
 }
 
 // run scans with a progress line on a terminal.

@@ -26,6 +26,8 @@ type Decoder interface {
 	// scratch space: they hold until the next call. With verdict Skipped only
 	// ev.Cloud and ev.Log are set.
 	//
+	// A decoder may leave it to [event.Event.Resolve] to fill in the caller.
+	//
 	// Decode must give up early (NotMine) on an object that is not a record
 	// of this cloud, and must not allocate for one that is, names not seen
 	// before excepted.

@@ -147,8 +147,13 @@ func (e *Engine) newMatcher() *plan.Matcher {
 // the event does not score only because the provider made the call itself.
 func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	mask := uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags))
-	if len(ev.Grant.Via) > 0 {
-		c.link(ev)
+	if mask != 0 || ev.API.Class == event.ClassSession || ev.Has(event.ServiceMade) {
+		// Who called matters; it may turn out that the provider did.
+		ev.Resolve()
+		mask = uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags))
+		if len(ev.Grant.Via) > 0 {
+			c.link(ev)
+		}
 	}
 	e := c.e
 	part := int(ev.Key.Hi >> 58)

@@ -3,6 +3,7 @@ package engine
 import (
 	"hash/maphash"
 	"sync"
+	"unsafe"
 )
 
 // symbols is a table of texts that many goroutines fill. A symbol is a small
@@ -51,13 +52,13 @@ func (s *symbols) intern(b []byte) uint32 {
 	return s.shards[i].intern(b, uint32(h>>32))<<shardBits | i
 }
 
-// text returns the text of a symbol.
-func (s *symbols) text(sym uint32) string { return string(s.bytes(sym)) }
-
-// bytes is text without the copy. Only once no goroutine interns any more.
-func (s *symbols) bytes(sym uint32) []byte {
+// text returns the text of a symbol, only once no goroutine interns any more.
+// It is a view of the table's own memory, which is written once and never
+// moves: findings name the same few texts a million times over.
+func (s *symbols) text(sym uint32) string {
 	sh := &s.shards[sym%symbolShards]
-	return sh.bytes(&sh.refs[sym>>shardBits])
+	b := sh.bytes(&sh.refs[sym>>shardBits])
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 func (sh *symbolShard) bytes(r *textRef) []byte {

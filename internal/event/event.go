@@ -173,6 +173,29 @@ type Event struct {
 	// Seed holds the raw values that the seed profile compares and groups
 	// by, letter for letter as its tables would hold them.
 	Seed Seed
+
+	resolver Resolver
+}
+
+// Resolver fills in who made a call. A decoder may put that off, because it
+// costs the most and matters for few of the events of a trail.
+type Resolver interface {
+	// Resolve sets the fields that [Event.Resolve] names, from the record
+	// that the event was decoded from last.
+	Resolve(ev *Event)
+}
+
+// Defer says who will fill in the caller when it is asked for.
+func (e *Event) Defer(r Resolver) { e.resolver = r }
+
+// Resolve fills in Actor, Account, Recipient, Grant, the flag ServiceMade, and
+// the identity and account of Seed, where the decoder put that off. Until it
+// was called they are not to be read. Calling it twice does no harm.
+func (e *Event) Resolve() {
+	if r := e.resolver; r != nil {
+		e.resolver = nil
+		r.Resolve(e)
+	}
 }
 
 // Grant is a credential handed out by a call such as AssumeRole: the link

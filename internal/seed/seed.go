@@ -53,7 +53,10 @@ func (c *Counter) Event(ev *event.Event) {
 	s := &ev.Seed
 	switch ev.Cloud {
 	case event.AWS:
-		if !c.aws[string(s.Name)] || c.q.AWS.NeedsIdentity && len(s.Identity) == 0 {
+		if !c.aws[string(s.Name)] {
+			return
+		}
+		if ev.Resolve(); c.q.AWS.NeedsIdentity && len(s.Identity) == 0 {
 			return
 		}
 	case event.Azure:
@@ -61,7 +64,10 @@ func (c *Counter) Event(ev *event.Event) {
 			return
 		}
 		c.lower = appendLower(c.lower[:0], s.Name)
-		if !c.azure[string(c.lower)] || c.q.Azure.NeedsIdentity && len(s.Identity) == 0 {
+		if !c.azure[string(c.lower)] {
+			return
+		}
+		if ev.Resolve(); c.q.Azure.NeedsIdentity && len(s.Identity) == 0 {
 			return
 		}
 	default:

@@ -58,6 +58,7 @@ type decoder struct {
 	codes    map[string]event.Outcome
 	scratch  []byte
 	ids      identityCache
+	rec      record // of the event decoded last
 }
 
 // record is the raw values of the members that matter.
@@ -74,7 +75,8 @@ type record struct {
 // Decode implements [cloud.Decoder].
 func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	ev.Reset()
-	var r record
+	r := &d.rec
+	*r = record{}
 	n, v := r.read(b)
 	if v != event.Decoded {
 		return n, v
@@ -95,12 +97,9 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	ev.Endpoint = r.endpoint
 	ev.Target = r.params
 	ev.API = d.api(r.source, r.name)
-	d.key(&r, b[:n], ev)
-	d.who(&r, ev)
-	d.result(&r, ev)
-	if ev.API.Class == event.ClassSession {
-		grant(&r, ev)
-	}
+	d.key(r, b[:n], ev)
+	d.result(r, ev)
+	ev.Defer(d)
 	switch {
 	case isTrue(r.readOnly):
 		ev.Flags |= event.ReadOnly
@@ -288,8 +287,12 @@ func clip(b []byte) []byte {
 	return b
 }
 
-// who fills in the caller.
-func (d *decoder) who(r *record, ev *event.Event) {
+// Resolve implements [event.Resolver].
+func (d *decoder) Resolve(ev *event.Event) {
+	r := &d.rec
+	if ev.API.Class == event.ClassSession {
+		grant(r, ev)
+	}
 	id := d.ids.get(r.identity)
 	ev.Actor = id.actor
 	ev.Account = id.account

@@ -46,6 +46,15 @@ func rec(identity string, extra ...string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
+// decode decodes and resolves.
+func decode(d *decoder, b []byte, ev *event.Event) (int, event.Verdict) {
+	n, v := d.Decode(b, ev)
+	if v == event.Decoded {
+		ev.Resolve()
+	}
+	return n, v
+}
+
 const user = `{"type":"IAMUser","principalId":"AIDA1","arn":"arn:aws:iam::111122223333:user/ops/ann","accountId":"111122223333","accessKeyId":"AKIA1","userName":"ann"}`
 
 func role(roleName, session, extra string) string {
@@ -58,7 +67,7 @@ func TestDecode(t *testing.T) {
 	_, d := newDecoder(t)
 	var ev event.Event
 	in := rec(user, "requestParameters", `{"instancesSet":{},"filterSet":{}}`, "responseElements", "null")
-	n, v := d.Decode([]byte(in+" , next"), &ev)
+	n, v := decode(d, []byte(in+" , next"), &ev)
 	if v != event.Decoded || n != len(in) {
 		t.Fatalf("verdict %d, n %d of %d", v, n, len(in))
 	}
@@ -110,7 +119,7 @@ func TestStatement10_TypedPrincipals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var ev event.Event
-			if _, v := d.Decode([]byte(rec(tt.identity)), &ev); v != event.Decoded {
+			if _, v := decode(d, []byte(rec(tt.identity)), &ev); v != event.Decoded {
 				t.Fatalf("verdict %d", v)
 			}
 			a := ev.Actor
@@ -131,7 +140,7 @@ func TestStatement13_SSOPersons(t *testing.T) {
 	_, d := newDecoder(t)
 	who := func(roleName, session string) event.Actor {
 		var ev event.Event
-		if _, v := d.Decode([]byte(rec(role(roleName, session, ""))), &ev); v != event.Decoded {
+		if _, v := decode(d, []byte(rec(role(roleName, session, ""))), &ev); v != event.Decoded {
 			t.Fatalf("verdict %d", v)
 		}
 		a := ev.Actor
@@ -170,7 +179,7 @@ func TestStatement16_ServiceMade(t *testing.T) {
 		{"a look-alike", rec(user, "sourceIPAddress", `"amazonaws.com.evil.example"`), false},
 	} {
 		var ev event.Event
-		if _, v := d.Decode([]byte(tt.rec), &ev); v != event.Decoded {
+		if _, v := decode(d, []byte(tt.rec), &ev); v != event.Decoded {
 			t.Fatalf("%s: verdict %d", tt.name, v)
 		}
 		if got := ev.Has(event.ServiceMade); got != tt.want {
@@ -190,7 +199,7 @@ func TestStatement06_Outcomes(t *testing.T) {
 		"ValidationException": event.Invalid, "Client.InvalidParameterValue": event.Invalid, "NotImplemented": event.Other, "InternalFailure": event.Other,
 	} {
 		var ev event.Event
-		d.Decode([]byte(rec(user, "errorCode", fmt.Sprintf("%q", code))), &ev)
+		decode(d, []byte(rec(user, "errorCode", fmt.Sprintf("%q", code))), &ev)
 		if ev.Outcome != want {
 			t.Errorf("%q: %s, want %s", code, ev.Outcome, want)
 		}
@@ -205,7 +214,7 @@ func TestStatement06_Outcomes(t *testing.T) {
 		"Access Denied": event.ReasonUnknown,
 	} {
 		var ev event.Event
-		d.Decode([]byte(rec(user, "errorCode", `"AccessDenied"`, "errorMessage", fmt.Sprintf("%q", text))), &ev)
+		decode(d, []byte(rec(user, "errorCode", `"AccessDenied"`, "errorMessage", fmt.Sprintf("%q", text))), &ev)
 		if ev.Reason != want {
 			t.Errorf("%q: %s, want %s", text, ev.Reason, want)
 		}
@@ -219,7 +228,7 @@ func TestStatement04_UnknownStillCounts(t *testing.T) {
 	var ev event.Event
 	in := rec(user, "eventSource", `"brandnew.amazonaws.com"`, "eventName", `"ListWidgets20991231"`, "eventVersion", `"1.99"`,
 		"eventCategory", `"Novelty"`, "fieldOfTheFuture", `{"a":[1,{"b":null}]}`)
-	n, v := d.Decode([]byte(in), &ev)
+	n, v := decode(d, []byte(in), &ev)
 	if v != event.Decoded || n != len(in) {
 		t.Fatalf("verdict %d, n %d", v, n)
 	}
@@ -256,7 +265,7 @@ func TestStatement37_NotEvents(t *testing.T) {
 		`{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","eventTime":"2024-05-01T00:00:00Z","s3":{}}`:        event.ObjectNotification,
 	} {
 		var ev event.Event
-		if n, v := d.Decode([]byte(in), &ev); v != event.Skipped || ev.Log != want || n != len(in) {
+		if n, v := decode(d, []byte(in), &ev); v != event.Skipped || ev.Log != want || n != len(in) {
 			t.Errorf("%.60s: verdict %d, log %s, n %d; want %s", in, v, ev.Log, n, want)
 		}
 	}
@@ -265,7 +274,7 @@ func TestStatement37_NotEvents(t *testing.T) {
 func TestGrant(t *testing.T) {
 	_, d := newDecoder(t)
 	var ev event.Event
-	d.Decode([]byte(rec(user, "eventSource", `"sts.amazonaws.com"`, "eventName", `"AssumeRole"`, "responseElements",
+	decode(d, []byte(rec(user, "eventSource", `"sts.amazonaws.com"`, "eventName", `"AssumeRole"`, "responseElements",
 		`{"credentials":{"accessKeyId":"ASIANEW","sessionToken":"secret","expiration":"x"},"assumedRoleUser":{"assumedRoleId":"AROA:s","arn":"arn:aws:sts::1:assumed-role/r/s"}}`)), &ev)
 	if string(ev.Grant.Key) != "ASIANEW" || string(ev.Grant.Session) != "arn:aws:sts::1:assumed-role/r/s" || ev.Grant.Via != "AssumeRole" {
 		t.Errorf("grant %+v", ev.Grant)
@@ -282,7 +291,7 @@ func TestBroken(t *testing.T) {
 		"wrong type": rec(user, "eventName", `17`),
 	} {
 		var ev event.Event
-		if n, v := d.Decode([]byte(in), &ev); v != event.Broken || n != len(in) {
+		if n, v := decode(d, []byte(in), &ev); v != event.Broken || n != len(in) {
 			t.Errorf("%s: verdict %d, n %d of %d", name, v, n, len(in))
 		}
 	}
@@ -291,14 +300,14 @@ func TestBroken(t *testing.T) {
 		"azure": `{"time":"x","operationName":"y"}`,
 	} {
 		var ev event.Event
-		if _, v := d.Decode([]byte(in), &ev); v != event.NotMine {
+		if _, v := decode(d, []byte(in), &ev); v != event.NotMine {
 			t.Errorf("%s: verdict %d, want NotMine", name, v)
 		}
 	}
 	full := rec(user)
 	for i := 1; i < len(full); i++ {
 		var ev event.Event
-		if _, v := d.Decode([]byte(full[:i]), &ev); v != event.Truncated {
+		if _, v := decode(d, []byte(full[:i]), &ev); v != event.Truncated {
 			t.Fatalf("the first %d bytes: verdict %d, want Truncated", i, v)
 		}
 	}

@@ -50,6 +50,7 @@ func Fuzz(f *testing.F, p cloud.Provider) {
 // Complete fails unless an event has what every event must have.
 func Complete(t testing.TB, ev *event.Event) {
 	t.Helper()
+	ev.Resolve()
 	switch {
 	case !ev.Log.Audited():
 		t.Errorf("an event of log class %v", ev.Log)
