@@ -10,10 +10,9 @@ import (
 	"vedette/internal/plan"
 )
 
-// assemble makes the finding of some firing windows of a group.
-func (w *groupWorker) assemble(calls []call, windows []fired, limit int, g groupKey) *found {
+// assemble makes the finding of some firing windows and the calls in them.
+func (w *groupWorker) assemble(m []call, windows []fired, g groupKey) *found {
 	e := w.e
-	m := w.members(calls, windows, limit)
 	f := &found{first: m[0].time, last: m[len(m)-1].time}
 	f.Scope = g.scope
 	f.FirstSeen, f.LastSeen = formatTime(f.first), formatTime(f.last)
@@ -50,6 +49,9 @@ func (w *groupWorker) assemble(calls []call, windows []fired, limit int, g group
 		if e.opts.BySession {
 			group = append(group, e.symbols.text(cutOf(first)))
 		}
+	}
+	if g.scope == "origin" {
+		f.Campaign = w.campaignID(m)
 	}
 	f.ID = findingID(append(group, string(m[0].key.AppendUUID(nil)))...)
 	return f

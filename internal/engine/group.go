@@ -111,7 +111,8 @@ func (w *groupWorker) accountGroups() {
 // groupKey says which pass a group belongs to.
 type groupKey struct {
 	scope string // "account" or "origin"
-	wide  uint64
+	// accounts are the findings of the accounts that a wide group touches.
+	accounts []*found
 }
 
 // evaluate finds the findings of one group, whose calls are in order of
@@ -131,14 +132,20 @@ func (w *groupWorker) evaluate(calls []call, g groupKey) {
 		if cut {
 			end = w.fired[j].start
 		}
-		f := w.assemble(calls, w.fired[i:j], end, g)
+		windows := w.fired[i:j]
+		i = j
+		m := w.members(calls, windows, end)
+		if g.scope == "origin" && !w.campaign(m, g.accounts) {
+			previous = ""
+			continue
+		}
+		f := w.assemble(m, windows, g)
 		f.Continues = previous
 		previous = ""
 		if cut {
 			previous = f.ID
 		}
 		w.out = append(w.out, f)
-		i = j
 	}
 }
 
@@ -222,7 +229,6 @@ func (r *run) campaigns(accounts []*found) ([]*found, error) {
 		}
 	}
 	w := &groupWorker{run: r}
-	var all []*found
 	for p := range partitions {
 		var err error
 		if w.calls, err = r.wide.take(p, w.calls); err != nil {
@@ -246,38 +252,38 @@ func (r *run) campaigns(accounts []*found) ([]*found, error) {
 			for j < len(calls) && hash[calls[j].context] == h {
 				j++
 			}
-			w.out = w.out[:0]
-			w.evaluate(calls[i:j], groupKey{scope: "origin", wide: h})
-			all = append(all, link2(w.out, byWide[h])...)
+			w.evaluate(calls[i:j], groupKey{scope: "origin", accounts: byWide[h]})
 			i = j
 		}
 	}
-	return append(accounts, all...), nil
+	return append(accounts, w.out...), nil
 }
 
-// link2 keeps the wide findings that touch several accounts and in whose span
-// no account's own group fired; the account findings in the span of the
-// others get one campaign id.
-func link2(wides, accounts []*found) (keep []*found) {
-	for _, w := range wides {
-		if len(w.Accounts) < 2 {
-			continue
-		}
-		own := false
-		for _, f := range accounts {
-			if f.first <= w.last && w.first <= f.last {
-				own = true
-				if f.Campaign == "" || w.ID < f.Campaign {
-					f.Campaign = w.ID
-				}
+// campaign looks at a burst of a wide group. Where accounts show it by
+// themselves, their findings get one campaign id; else, if it touches several
+// accounts, it is a finding of its own, and campaign returns true.
+func (w *groupWorker) campaign(m []call, accounts []*found) bool {
+	account := w.e.contexts.at(m[0].context).account
+	if !slices.ContainsFunc(m, func(c call) bool { return w.e.contexts.at(c.context).account != account }) {
+		return false
+	}
+	first, last := m[0].time, m[len(m)-1].time
+	id := w.campaignID(m)
+	own := false
+	for _, f := range accounts {
+		if f.first <= last && first <= f.last {
+			own = true
+			if f.Campaign == "" || id < f.Campaign {
+				f.Campaign = id
 			}
 		}
-		if !own {
-			w.Campaign = w.ID
-			keep = append(keep, w)
-		}
 	}
-	return keep
+	return !own
+}
+
+func (w *groupWorker) campaignID(m []call) string {
+	wide, _ := w.origins.wideOf(m[0].context)
+	return findingID("campaign", wide.text, string(m[0].key.AppendUUID(nil)))
 }
 
 // findingID is the hash of detection, group and the first event's id.

@@ -96,32 +96,36 @@ func skipNumber(b []byte, pos int) (int, error) {
 // skipString returns the position after the closing quote of the string that
 // opens at pos.
 func skipString(b []byte, pos int) (int, error) {
-	pos++
-	// Most strings of a log are short: look at eight bytes at a time rather
-	// than call out for each.
-	for pos+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[pos:])
-		m := hasByte(w, '"') | hasByte(w, '\\')
-		if m == 0 {
+	start := pos + 1
+	pos = start
+	for {
+		// Most strings of a log are short: look at eight bytes at a time
+		// rather than call out for each.
+		for n := 0; ; n++ {
+			if n == 4 || pos+8 > len(b) {
+				i := bytes.IndexByte(b[pos:], '"')
+				if i < 0 {
+					return len(b), ErrTruncated
+				}
+				pos += i
+				break
+			}
+			if m := hasByte(binary.LittleEndian.Uint64(b[pos:]), '"'); m != 0 {
+				pos += bits.TrailingZeros64(m) >> 3
+				break
+			}
 			pos += 8
-			continue
 		}
-		pos += bits.TrailingZeros64(m) >> 3
-		if b[pos] == '"' {
-			return pos + 1, nil
-		}
-		pos += 2 // the escape and what it escapes
-	}
-	for pos < len(b) {
-		switch b[pos] {
-		case '"':
-			return pos + 1, nil
-		case '\\':
-			pos++
+		// A quote behind an odd number of backslashes is part of the string.
+		slashes := pos
+		for slashes > start && b[slashes-1] == '\\' {
+			slashes--
 		}
 		pos++
+		if (pos-1-slashes)&1 == 0 {
+			return pos, nil
+		}
 	}
-	return len(b), ErrTruncated
 }
 
 const (
