@@ -187,6 +187,7 @@ func decode(t testing.TB, d cloud.Decoder, native []byte) (facts, event.Log) {
 	if _, v := d.Decode(native, &ev); v != event.Decoded {
 		t.Fatalf("verdict %d on %s", v, native)
 	}
+	ev.Resolve()
 	return facts{
 		time.Unix(0, ev.Time).UTC().Format(time.RFC3339Nano), ev.Key, string(ev.ID), ev.API.Name, ev.API.Service,
 		ev.Outcome.String(), string(ev.Actor.Principal), string(ev.Account), string(ev.Address), string(ev.UserAgent),
