@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"vedette/internal/cloud"
 	"vedette/internal/cloud/aws"
+	"vedette/internal/cloud/azure"
 	"vedette/internal/cloud/gcp"
 	"vedette/internal/cloud/shape"
 	"vedette/internal/event"
-
-	"vedette/internal/cloud"
 )
 
 const logs = "../../../../shared/logs/"
@@ -68,10 +68,23 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// Every sample in testdata is recognised as the shape its name begins with
-// and becomes the native record beside it.
+// The documentation has a line for every shape.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range load(t) {
+		if !bytes.Contains(doc, []byte("\n| `"+table.Name+"` |")) {
+			t.Errorf("docs/formats.md has no line for %s", table.Name)
+		}
+	}
+}
+
+// Every sample in testdata is recognised as the shape its name begins with,
+// becomes the native record beside it, and that record is an event.
 func TestConvertSamples(t *testing.T) {
-	ts := load(t)
+	ts, dec := load(t), decoders(t)
 	inputs, err := filepath.Glob("testdata/*.in.json")
 	if err != nil || len(inputs) == 0 {
 		t.Fatalf("%d samples, %v", len(inputs), err)
@@ -95,6 +108,10 @@ func TestConvertSamples(t *testing.T) {
 			covered[table] = true
 			if got := indent(t, []byte(native)); got != indent(t, want) {
 				t.Errorf("got\n%s\nwant\n%s", got, indent(t, want))
+			}
+			f, _ := decode(t, dec[ts.Recognise(text).Cloud], []byte(native))
+			if f.Time == "" || f.API == "" || f.Principal == "" || f.ID == "" {
+				t.Errorf("a fact is missing: %+v", f)
 			}
 		})
 	}
@@ -163,7 +180,7 @@ func decoders(t testing.TB) map[event.Cloud]cloud.Decoder {
 	t.Helper()
 	reg := event.NewRegistry()
 	out := map[event.Cloud]cloud.Decoder{}
-	for _, p := range []cloud.Provider{aws.New(), gcp.New()} {
+	for _, p := range []cloud.Provider{aws.New(), azure.New(), gcp.New()} {
 		if err := p.Register(reg); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -146,6 +147,27 @@ func TestPeel(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
 		})
+	}
+}
+
+// The documentation has a line for every kind that the code names.
+func TestDocumented(t *testing.T) {
+	code, err := os.ReadFile("kinds.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`res\.Kind = "([^"]+)"`).FindAllSubmatch(code, -1)
+	if len(kinds) < 20 {
+		t.Fatalf("%d kinds found", len(kinds))
+	}
+	for _, k := range kinds {
+		if !bytes.Contains(doc, []byte("`"+string(k[1])+"`")) {
+			t.Errorf("docs/formats.md has no line for %s", k[1])
+		}
 	}
 }
 
