@@ -165,6 +165,13 @@ def judge(o):
     return "skipped", None, ""
 
 
+def a_time(v):
+    """The value, if it can be a time: a date, or seconds since the epoch."""
+    if isinstance(v, (int, float)) or isinstance(v, str) and re.match(r"\d{1,4}[-/]\d{1,2}[-/]\d|\d{10}", v):
+        return v
+    return None
+
+
 def needs(ident, o, **parts):
     missing = [name for name, v in parts.items() if v in (None, "")]
     if missing:
@@ -177,15 +184,14 @@ def aws(o):
         return "skipped", None, ""
     if isinstance(o.get("s3"), dict) or has(o, "detail-type"):
         return "skipped", None, ""
-    if not get(o, "eventName") and not has(o, "eventVersion", "userIdentity"):
-        return None
-    if not get(o, "eventSource") and not get(o, "userIdentity") and not get(o, "eventVersion"):
+    if sum(get(o, k) is not None for k in ("eventName", "eventSource", "eventVersion", "eventID", "userIdentity", "eventType")) < 2:
         return None
     shared = get(o, "sharedEventID")
     ident = get(o, "eventID")
     return needs(
         shared and "aws:" + shared or ident and "aws:" + ident, o,
-        eventTime=get(o, "eventTime") or get(o, "@timestamp"),
+        # logstash and a data lake keep the time elsewhere
+        eventTime=a_time(get(o, "eventTime", "@timestamp", "p_event_time")),
         eventName=get(o, "eventName"),
         eventSource=get(o, "eventSource"),
     )
@@ -205,12 +211,19 @@ def gcp(o):
         return "skipped", None, ""
     if log and "cloudaudit" not in str(log):
         return "skipped", None, ""
-    insert, time = get(o, "insertId"), get(o, "timestamp")
-    return needs(insert and f"gcp:{log}:{time}:{insert}", o, timestamp=time, methodName=method)
+    insert, time = get(o, "insertId"), a_time(get(o, "timestamp", "p_event_time"))
+    ident = insert and f"gcp:{log}:{time}:{insert}"
+    operation = get(o, "operation")
+    if get(operation, "id"):
+        # The first and the last entry of a long operation are one act.
+        ident = f"gcp:operation:{operation['id']}:{method}"
+    return needs(ident, o, timestamp=time, methodName=method)
 
 
-# The categories of the activity log, and of the resource logs that are audits.
-AZURE_ACTIVITY = {"Administrative", "Action", "Write", "Delete", "Security", "ServiceHealth", "Alert", "Recommendation", "Policy", "Autoscale", "ResourceHealth"}
+# The categories of the activity log that hold calls (ServiceHealth,
+# ResourceHealth, Alert, Security and Recommendation are notices of the
+# platform), and of the resource logs that are audits.
+AZURE_ACTIVITY = {"Administrative", "Action", "Write", "Delete", "Policy", "Autoscale"}
 AZURE_RESOURCE = {"AuditEvent", "StorageRead", "StorageWrite", "StorageDelete", "MicrosoftGraphActivityLogs"}
 
 
@@ -229,7 +242,11 @@ def azure(o):
     if category and category not in AZURE_ACTIVITY | AZURE_RESOURCE:
         return "skipped", None, ""
     ident = get(o, "eventDataId", "event_data_id")
-    return needs(ident and "azure:" + ident, o, time=time, operationName=op)
+    correlation, resource = get(o, "correlationId", "correlation_id"), get(o, "resourceId", "resource_id")
+    if not ident and correlation and category not in AZURE_RESOURCE:
+        # Start and end of one operation are one act.
+        ident = f"{correlation}:{op}:{resource}".lower()
+    return needs(ident and "azure:" + ident, o, time=a_time(time), operationName=op)
 
 
 def ecs(o):
@@ -256,6 +273,7 @@ TABLES = (
     ({"EventName", "UserIdentityArn"}, ("EventName",), "AwsEventId"),  # Sentinel AWSCloudTrail
     ({"Operation", "EventProduct", "EventSchema"}, ("Operation",), None),  # Sentinel ASIM
     ({"OperationNameValue", "Caller"}, ("OperationNameValue",), "EventDataId"),  # AzureActivity
+    ({"Event Name", "Event DateTime", "Event ID"}, ("Event Name",), "Event ID"),  # S3 data events of a honeypot
 )
 
 
@@ -267,12 +285,22 @@ def tables(s, count, name):
         if not need <= header:
             continue
         for n, row in enumerate(rows, 1):
-            time = row.get("TimeGenerated [UTC]") or row.get("TimeGenerated") or row.get("EventStartTime [UTC]")
+            time = row.get("TimeGenerated [UTC]") or row.get("TimeGenerated") or row.get("Event DateTime")
             key = ident and row.get(ident)
             kind, key, why = needs(key and "aws:" + key, row, TimeGenerated=time, API=row.get(api[0]))
             count.add(kind, key, f"{name}:{n}", why)
         return True
     return False
+
+
+def without_trailing_commas(s):
+    """The one value of a text whose only fault is a comma before a closing
+    bracket, else None. Strings are passed over whole."""
+    token = re.compile(r"""("(?:[^"\\]|\\.)*")|,(\s*[}\]])""", re.S)
+    try:
+        return json.loads(token.sub(lambda m: m[1] or m[2], s), strict=False)
+    except ValueError:
+        return None
 
 
 SPACE = re.compile(r"[\s,]*")
@@ -289,6 +317,9 @@ def objects(s):
         try:
             v, i = dec.raw_decode(s, i)
         except ValueError as e:
+            if (v := without_trailing_commas(s[i:])) is not None:
+                yield v
+                return
             yield Broken(str(e))
             following = s.find("\n{", i + 1)
             if following < 0:

@@ -64,10 +64,11 @@ func (w *writer) file(b []byte, first, n, total int) []byte {
 	return append(b, `]}`...)
 }
 
-// someone picks a caller: a few are busy, most are not.
+// someone picks a caller of the file's account: a few are busy, most are not.
 func (w *writer) someone() caller {
 	f := w.rng.Float64()
-	return w.caller(int(f * f * f * float64(w.principals)))
+	n := int(f * f * f * float64(max(1, w.principals/w.accounts)))
+	return w.caller(n*w.accounts + w.account)
 }
 
 func (w *writer) someCall() *call {
@@ -80,8 +81,7 @@ func (w *writer) someCall() *call {
 	panic("the weights do not add up")
 }
 
-// caller is who makes a call; what kind of caller it is follows from its
-// number.
+// caller is who makes a call. Its account and its kind follow from its number.
 type caller struct {
 	n       int
 	account int
@@ -90,18 +90,13 @@ type caller struct {
 }
 
 func (w *writer) caller(n int) caller {
-	c := caller{n: n, account: w.account, kind: 'r'}
-	switch k := n % 20; {
-	case w.each > 0:
-		c.account = n % w.accounts
-		if k < 8 {
-			c.kind = 'u'
-		}
-	case k < 4:
+	c := caller{n: n, account: n % w.accounts, kind: 'r'}
+	switch k := n / w.accounts; {
+	case k%20 < 4, w.each > 0 && k%20 < 8:
 		c.kind = 'u'
-	case k < 8:
+	case w.each == 0 && k%20 < 8:
 		c.kind = 's'
-	case n == 19:
+	case w.each == 0 && k == 19:
 		c.kind = 'o'
 	}
 	if c.kind == 'r' {
