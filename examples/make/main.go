@@ -151,5 +151,6 @@ func plainAgent(ua string) string {
 	if kernel == "" {
 		return ua
 	}
-	return strings.ReplaceAll(ua, kernel, "6.8.0")
+	release, _, _ := strings.Cut(kernel, "-")
+	return strings.ReplaceAll(strings.ReplaceAll(ua, kernel, "6.8.0"), "client-os-ver/"+release, "client-os-ver/6.8.0")
 }

@@ -1,0 +1,383 @@
+package emulate
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// GCP stands in for the Google Cloud APIs of one project and writes its Cloud
+// Audit Logs: Admin Activity always, Data Access for the services of
+// Estate.DataAccess alone, as a project's audit configuration has it.
+type GCP struct {
+	Stage     *Stage
+	Estate    *GCPEstate
+	Policy    Policy // by e-mail, of permissions
+	UserAgent func(string) string
+
+	mu          sync.Mutex
+	entries     []gcpEntry
+	invocations map[string]string
+	skipped     map[string]int
+	faults      []string
+}
+
+// GCPEstate is what the stand-in holds.
+type GCPEstate struct {
+	Project string `json:"project"`
+	// DataAccess are the services whose Data Access logs are switched on.
+	DataAccess []string `json:"data_access"`
+	// Principals are the callers by access token.
+	Principals map[string]*GCPPrincipal `json:"principals"`
+	// Answers are the bodies of the answers by methodName.
+	Answers map[string]map[string]any `json:"answers"`
+}
+
+// GCPPrincipal is a user or a service account.
+type GCPPrincipal struct {
+	Email string `json:"email"`
+	// KeyID is the id of the service account's key, "" for a user.
+	KeyID string `json:"key_id"`
+	// Outsider says that the caller is of no organisation that the project
+	// knows: its e-mail is redacted where a read is denied.
+	Outsider bool `json:"outsider"`
+}
+
+type gcpEntry struct {
+	InsertID         string         `json:"insertId"`
+	LogName          string         `json:"logName"`
+	Operation        *gcpOperation  `json:"operation,omitempty"`
+	ProtoPayload     map[string]any `json:"protoPayload"`
+	ReceiveTimestamp string         `json:"receiveTimestamp"`
+	Resource         map[string]any `json:"resource"`
+	Severity         string         `json:"severity"`
+	Timestamp        string         `json:"timestamp"`
+}
+
+type gcpOperation struct {
+	First    bool   `json:"first,omitempty"`
+	ID       string `json:"id"`
+	Last     bool   `json:"last,omitempty"`
+	Producer string `json:"producer"`
+}
+
+type gcpRoute struct{ host, method, path, service, name, permission, kind, resource string }
+
+// isList reports whether a method lists: only those say how many they found.
+func (r gcpRoute) isList() bool {
+	verb := r.name[strings.LastIndexByte(r.name, '.')+1:]
+	return strings.HasPrefix(verb, "List") || strings.HasSuffix(strings.ToLower(verb), "list")
+}
+
+//go:embed gcproutes.tsv
+var gcpRoutesTSV string
+
+func gcpRoutes() []gcpRoute {
+	var rows []gcpRoute
+	for _, f := range tableRows(gcpRoutesTSV, 8) {
+		rows = append(rows, gcpRoute{f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]})
+	}
+	return rows
+}
+
+// nameGCP finds what the audit log calls a request, and its path variables.
+func nameGCP(r *http.Request) (gcpRoute, map[string]string, bool) {
+	host := hostOf(r)
+	for _, row := range gcpRoutes() {
+		if row.host != host || row.method != r.Method {
+			continue
+		}
+		if vars, ok := matchPath(row.path, r.URL.Path); ok {
+			return row, vars, true
+		}
+	}
+	return gcpRoute{}, nil, false
+}
+
+// Serves reports whether host is an API of Google's.
+func (g *GCP) Serves(host string) bool { return strings.HasSuffix(host, ".googleapis.com") }
+
+// Faults returns the requests that the stand-in could not name or answer.
+func (g *GCP) Faults() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.faults)
+}
+
+// NotLogged returns how often each method was called whose Data Access log is
+// off.
+func (g *GCP) NotLogged() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := map[string]int{}
+	for k, n := range g.skipped {
+		out[k] = n
+	}
+	return out
+}
+
+// ServeHTTP answers one request.
+func (g *GCP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	row, vars, ok := nameGCP(r)
+	who := g.Estate.Principals[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	if !ok || who == nil {
+		g.fault(fmt.Sprintf("%s %s%s: no name, or no caller", r.Method, r.Host, r.URL.Path))
+		gcpError(w, http.StatusNotFound, "NOT_FOUND", "no such method")
+		return
+	}
+	answer := g.Estate.Answers[row.name]
+	if answer == nil {
+		g.fault(row.name + ": no answer")
+	}
+	at, from := g.Stage.Tick()
+	granted := g.Policy.Allows(who.Email, row.permission)
+	call := gcpCall{row: row, vars: vars, who: who, granted: granted, at: at, from: from, items: countItems(answer), body: body}
+	call.agent = g.agent(r.UserAgent())
+	if row.kind == "ADMIN_WRITE" || slices.Contains(g.Estate.DataAccess, row.service) {
+		g.keep(call)
+	} else {
+		g.mu.Lock()
+		if g.skipped == nil {
+			g.skipped = map[string]int{}
+		}
+		g.skipped[row.name]++
+		g.mu.Unlock()
+	}
+	if !granted {
+		gcpError(w, http.StatusForbidden, "PERMISSION_DENIED", fmt.Sprintf("Required '%s' permission for 'projects/%s'", row.permission, g.Estate.Project))
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// gcpCall is what one record is made of.
+type gcpCall struct {
+	row     gcpRoute
+	vars    map[string]string
+	who     *GCPPrincipal
+	granted bool
+	at      time.Time
+	from    string
+	agent   string
+	items   int
+	body    []byte
+}
+
+// keep writes the record of a call; a write that runs as an operation has one
+// where it starts and one where it ends.
+func (g *GCP) keep(c gcpCall) {
+	log := "data_access"
+	severity := "INFO"
+	if c.row.kind == "ADMIN_WRITE" {
+		log, severity = "activity", "NOTICE"
+	}
+	if !c.granted {
+		severity = "ERROR"
+	}
+	entry := func(at time.Time, op *gcpOperation, payload map[string]any) gcpEntry {
+		return gcpEntry{
+			InsertID:     "-" + strings.ToLower(g.Stage.Token("insertId", upperAlnum, 11)),
+			LogName:      "projects/" + g.Estate.Project + "/logs/cloudaudit.googleapis.com%2F" + log,
+			Operation:    op,
+			ProtoPayload: payload, Resource: g.resource(c), Severity: severity,
+			Timestamp:        at.UTC().Format("2006-01-02T15:04:05.000000Z"),
+			ReceiveTimestamp: at.Add(time.Duration(g.Stage.Between("receive", 300, 1400)) * time.Millisecond).UTC().Format("2006-01-02T15:04:05.000000000Z"),
+		}
+	}
+	var made []gcpEntry
+	payload := g.payload(c)
+	if c.row.kind == "ADMIN_WRITE" && c.granted {
+		id := "operation-" + g.Stage.Hex("operation", 13) + "-" + g.Stage.Hex("operation", 13)
+		made = append(made, entry(c.at, &gcpOperation{ID: id, First: true, Producer: c.row.service}, payload))
+		end := map[string]any{}
+		for _, k := range []string{"@type", "authenticationInfo", "methodName", "resourceName", "serviceName"} {
+			end[k] = payload[k]
+		}
+		end["requestMetadata"] = map[string]any{"callerIp": c.from, "callerSuppliedUserAgent": c.agent}
+		end["request"] = map[string]any{"@type": "type.googleapis.com/" + strings.TrimPrefix(c.row.name, "v1.")}
+		last := c.at.Add(time.Duration(g.Stage.Between("took", 1500, 4000)) * time.Millisecond)
+		made = append(made, entry(last, &gcpOperation{ID: id, Last: true, Producer: c.row.service}, end))
+	} else {
+		made = append(made, entry(c.at, nil, payload))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entries = append(g.entries, made...)
+}
+
+func (g *GCP) payload(c gcpCall) map[string]any {
+	resource := "projects/" + g.Estate.Project
+	if c.row.service == "compute.googleapis.com" {
+		_, tail, _ := strings.Cut(c.row.path, "{project}")
+		tail = strings.Replace(tail, "/aggregated/", "/global/", 1)
+		for k, v := range c.vars {
+			tail = strings.ReplaceAll(tail, "{"+k+"}", v)
+		}
+		resource += strings.TrimSuffix(strings.TrimSuffix(tail, "/setLabels"), "/wait")
+	}
+	auth := map[string]any{"principalEmail": c.who.Email}
+	if c.who.KeyID != "" {
+		auth["principalSubject"] = "serviceAccount:" + c.who.Email
+		auth["serviceAccountKeyName"] = fmt.Sprintf("//iam.googleapis.com/projects/%s/serviceAccounts/%s/keys/%s", g.Estate.Project, c.who.Email, c.who.KeyID)
+	} else {
+		auth["principalSubject"] = "user:" + c.who.Email
+	}
+	if !c.granted && c.who.Outsider && c.row.kind != "ADMIN_WRITE" {
+		auth = map[string]any{}
+	}
+	authz := map[string]any{
+		"permission": c.row.permission, "permissionType": c.row.kind, "resource": "projects/" + g.Estate.Project,
+		"resourceAttributes": map[string]any{"name": "projects/" + g.Estate.Project, "service": "resourcemanager", "type": "resourcemanager.projects"},
+	}
+	if c.granted {
+		authz["granted"] = true
+	}
+	request := map[string]any{}
+	if json.Unmarshal(c.body, &request) != nil {
+		request = map[string]any{}
+	}
+	request["@type"] = "type.googleapis.com/" + strings.TrimPrefix(c.row.name, "v1.")
+	p := map[string]any{
+		"@type": "type.googleapis.com/google.cloud.audit.AuditLog", "authenticationInfo": auth, "authorizationInfo": []any{authz},
+		"methodName": c.row.name, "serviceName": c.row.service, "resourceName": resource, "request": request,
+		"requestMetadata": map[string]any{
+			"callerIp": c.from, "callerSuppliedUserAgent": c.agent, "destinationAttributes": map[string]any{},
+			"requestAttributes": map[string]any{"auth": map[string]any{}, "time": c.at.UTC().Format("2006-01-02T15:04:05.000000Z")},
+		},
+	}
+	if !c.granted {
+		p["status"] = map[string]any{"code": 7, "message": fmt.Sprintf("Required '%s' permission for 'projects/%s'", c.row.permission, g.Estate.Project)}
+	} else if c.row.isList() && c.items >= 0 {
+		p["numResponseItems"] = fmt.Sprint(c.items)
+	}
+	if c.row.service == "compute.googleapis.com" {
+		where := "global"
+		if z := c.vars["zone"]; z != "" {
+			where = z
+		}
+		p["resourceLocation"] = map[string]any{"currentLocations": []any{where}}
+	}
+	return p
+}
+
+func (g *GCP) resource(c gcpCall) map[string]any {
+	labels := map[string]any{"project_id": g.Estate.Project}
+	switch c.row.resource {
+	case "api":
+		labels["service"], labels["method"], labels["version"], labels["location"] = c.row.service, strings.TrimPrefix(c.row.name, "v1."), "v1", "global"
+	case "gce_instance":
+		labels["instance_id"], labels["zone"] = g.instanceID(), c.vars["zone"]
+	}
+	return map[string]any{"type": c.row.resource, "labels": labels}
+}
+
+func (g *GCP) instanceID() string {
+	id, _ := g.Estate.Answers["v1.compute.instances.get"]["id"].(string)
+	return id
+}
+
+var invocationID = regexp.MustCompile(`invocation-id/[0-9a-f]+`)
+
+// agent rewrites a user agent: the machine's traces are taken out, gcloud's
+// random invocation id becomes one that follows from the seed (the same for
+// all calls of one run), and Google's front end adds its mark.
+func (g *GCP) agent(ua string) string {
+	if g.UserAgent != nil {
+		ua = g.UserAgent(ua)
+	}
+	ua = invocationID.ReplaceAllStringFunc(ua, func(id string) string {
+		g.mu.Lock()
+		known := g.invocations[id]
+		g.mu.Unlock()
+		if known == "" {
+			known = "invocation-id/" + g.Stage.Hex("invocation", 32)
+			g.mu.Lock()
+			if g.invocations == nil {
+				g.invocations = map[string]string{}
+			}
+			g.invocations[id] = known
+			g.mu.Unlock()
+		}
+		return known
+	})
+	return ua + ",gzip(gfe)"
+}
+
+// Deliver writes the logs under root as a sink does into a bucket: a file of
+// JSON lines for each log and hour. A sink's own file names have colons
+// (13:00:00_13:59:59_S0.json), which not every file system takes: here they
+// are dashes. It returns the paths relative to root, sorted.
+func (g *GCP) Deliver(root string) ([]string, error) {
+	g.mu.Lock()
+	entries := slices.Clone(g.entries)
+	g.mu.Unlock()
+	slices.SortStableFunc(entries, func(a, b gcpEntry) int { return strings.Compare(a.Timestamp, b.Timestamp) })
+	files := map[string][]byte{}
+	for _, e := range entries {
+		at, err := time.Parse(time.RFC3339Nano, e.Timestamp)
+		if err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		_, log, _ := strings.Cut(e.LogName, "%2F")
+		hour := at.Format("15")
+		name := "cloudaudit.googleapis.com/" + log + at.Format("/2006/01/02/") + hour + "-00-00_" + hour + "-59-59_S0.json"
+		line, err := marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		files[name] = append(append(files[name], line...), '\n')
+	}
+	var paths []string
+	for name, body := range files {
+		if err := writeFile(filepath.Join(root, filepath.FromSlash(name)), body); err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		paths = append(paths, name)
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
+
+func (g *GCP) fault(text string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.faults = append(g.faults, text)
+}
+
+// countItems is how many resources a list answers, or -1 where it is no list.
+func countItems(answer map[string]any) int {
+	n := -1
+	for _, v := range answer {
+		switch v := v.(type) {
+		case []any:
+			n = max(n, 0) + len(v)
+		case map[string]any:
+			for _, scope := range v {
+				if m, ok := scope.(map[string]any); ok {
+					n = max(n, 0) + max(countItems(m), 0)
+				}
+			}
+		}
+	}
+	return n
+}
+
+func gcpError(w http.ResponseWriter, status int, code, message string) {
+	writeJSON(w, status, map[string]any{"error": map[string]any{
+		"code": status, "message": message, "status": code,
+		"errors": []any{map[string]any{"message": message, "domain": "global", "reason": "forbidden"}},
+	}})
+}
