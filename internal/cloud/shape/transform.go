@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/codec/localdate"
@@ -342,24 +343,6 @@ func (r *renamer) apply(val []byte) []byte {
 // appendString appends text as a JSON string. Bytes that are not UTF-8 become
 // the replacement character, so that the result is always valid.
 func appendString(dst, text []byte) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for len(text) > 0 {
-		c := text[0]
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-		default:
-			r, n := utf8.DecodeRune(text)
-			dst = utf8.AppendRune(dst, r)
-			text = text[n:]
-			continue
-		}
-		text = text[1:]
-	}
-	return append(dst, '"')
+	dst, _ = jsontext.AppendQuote(dst, text) // its error says just that
+	return dst
 }

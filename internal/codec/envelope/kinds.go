@@ -213,10 +213,12 @@ func (o *opening) logAnalytics() bool {
 			if name == nil {
 				name = jsonscan.Get(c, "ColumnName")
 			}
-			if !jsonscan.IsString(name) {
+			if !jsonscan.IsString(name) || len(name) > maxColumnName {
 				name = []byte(`""`)
 			}
-			names = append(names, name)
+			if len(names) < maxColumns {
+				names = append(names, name)
+			}
 		})
 		o.each(rows, func(row []byte) { o.row(names, row) })
 	})
@@ -225,6 +227,13 @@ func (o *opening) logAnalytics() bool {
 	}
 	return known
 }
+
+// Every row repeats the columns' names, so their length and number are bounded
+// lest a small reply become a large one.
+const (
+	maxColumnName = 256
+	maxColumns    = 4096
+)
 
 func (o *opening) row(names [][]byte, row []byte) {
 	if len(row) == 0 || row[0] != '[' {

@@ -35,8 +35,12 @@ var knownColumns = sync.OnceValue(func() map[string]int {
 	return known
 })
 
-// maxColumns bounds a table's width.
-const maxColumns = 4096
+// maxColumns bounds a table's width and maxColumnName the names of its
+// columns, which every row repeats.
+const (
+	maxColumns    = 4096
+	maxColumnName = 256
+)
 
 // sniffHeader tells whether the text begins with a header of known columns,
 // and which byte separates them.
@@ -267,7 +271,8 @@ func (t *table) name(raw []byte) {
 	t.first = bytes.Clone(raw)
 	t.header = t.header[:0]
 	for _, c := range t.cells {
-		t.header = append(t.header, quote(nil, bytes.TrimSpace(c)))
+		c = bytes.TrimSpace(c)
+		t.header = append(t.header, quote(nil, c[:min(len(c), maxColumnName)]))
 	}
 }
 

@@ -23,17 +23,17 @@ const (
 func checkPages(r io.ReaderAt, size int64) error {
 	var tail [8]byte
 	if size < 12 {
-		return errors.New("Parquet: the file is cut off")
+		return errors.New("parquet: the file is cut off")
 	}
 	if _, err := r.ReadAt(tail[:], size-8); err != nil {
-		return fmt.Errorf("Parquet: %w", err)
+		return fmt.Errorf("parquet: %w", err)
 	}
 	footer := int64(tail[0]) | int64(tail[1])<<8 | int64(tail[2])<<16 | int64(tail[3])<<24
 	if string(tail[4:]) != string(parquetMagic) {
-		return errors.New("Parquet: the file is cut off")
+		return errors.New("parquet: the file is cut off")
 	}
 	if footer > maxFooter || footer > size-12 {
-		return errors.New("Parquet: the footer is larger than is allowed")
+		return errors.New("parquet: the footer is larger than is allowed")
 	}
 	f, err := openParquet(r, size)
 	if err != nil {
@@ -49,7 +49,7 @@ func checkPages(r io.ReaderAt, size int64) error {
 			}
 			end := start + m.TotalCompressedSize
 			if start < 0 || m.TotalCompressedSize < 0 || end < start || end > size {
-				return errors.New("Parquet: a column lies outside the file")
+				return errors.New("parquet: a column lies outside the file")
 			}
 			n, err := checkColumn(io.NewSectionReader(r, start, end-start), maxPages-pages)
 			if err != nil {
@@ -66,7 +66,7 @@ func checkColumn(section *io.SectionReader, allowed int) (pages int, err error) 
 	buf := bufio.NewReaderSize(nil, 512)
 	for pos := int64(0); pos < section.Size(); {
 		if pages++; pages > allowed {
-			return pages, errors.New("Parquet: more pages than are allowed")
+			return pages, errors.New("parquet: more pages than are allowed")
 		}
 		if _, err := section.Seek(pos, io.SeekStart); err != nil {
 			return pages, err
@@ -75,11 +75,11 @@ func checkColumn(section *io.SectionReader, allowed int) (pages int, err error) 
 		buf.Reset(counted)
 		var h format.PageHeader
 		if err := thrift.NewDecoder(protocol.NewReader(buf)).Decode(&h); err != nil {
-			return pages, fmt.Errorf("Parquet: page header: %w", err)
+			return pages, fmt.Errorf("parquet: page header: %w", err)
 		}
 		if h.CompressedPageSize < 0 || h.UncompressedPageSize < 0 ||
 			h.CompressedPageSize > maxPage || h.UncompressedPageSize > maxPage {
-			return pages, errors.New("Parquet: a page is larger than is allowed")
+			return pages, errors.New("parquet: a page is larger than is allowed")
 		}
 		pos += counted.n - int64(buf.Buffered()) + int64(h.CompressedPageSize)
 	}

@@ -25,7 +25,7 @@ func readParquet(r io.ReaderAt, size int64, yield func(Row) error) (err error) {
 		case fromYield != nil:
 			err = fromYield
 		case p != nil:
-			err = fmt.Errorf("Parquet: %v", p)
+			err = fmt.Errorf("parquet: %v", p)
 		}
 	}()
 	if err := checkPages(r, size); err != nil {
@@ -54,7 +54,7 @@ func readParquet(r io.ReaderAt, size int64, yield func(Row) error) (err error) {
 func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
 	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, fmt.Errorf("Parquet: %w", err)
+		return nil, fmt.Errorf("parquet: %w", err)
 	}
 	return f, nil
 }
@@ -80,10 +80,10 @@ func readGroup(group parquet.RowGroup, tree *tree, number *int64, yield func(Row
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("Parquet: %w", err)
+			return fmt.Errorf("parquet: %w", err)
 		}
 		if n == 0 {
-			return fmt.Errorf("Parquet: %w", io.ErrNoProgress)
+			return fmt.Errorf("parquet: %w", io.ErrNoProgress)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func newTree(schema *parquet.Schema) (*tree, error) {
 		}
 	}
 	if t.columns == 0 || t.columns > maxColumns {
-		return nil, fmt.Errorf("Parquet: %d columns", t.columns)
+		return nil, fmt.Errorf("parquet: %d columns", t.columns)
 	}
 	t.values = make([][]parquet.Value, t.columns)
 	return t, nil
@@ -129,7 +129,7 @@ func newTree(schema *parquet.Schema) (*tree, error) {
 
 func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
 	if depth > maxParquetDepth {
-		return errors.New("Parquet: schema nested too deep")
+		return errors.New("parquet: schema nested too deep")
 	}
 	c := &column{name: quote(nil, []byte(f.Name())), first: t.columns, optional: f.Optional(), repeated: f.Repeated()}
 	if c.optional || c.repeated {
@@ -153,7 +153,7 @@ func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
 	}
 	c.leaves = t.columns - c.first
 	if c.leaves == 0 {
-		return errors.New("Parquet: group without columns")
+		return errors.New("parquet: group without columns")
 	}
 	if len(c.kids) == 1 && c.kids[0].repeated {
 		switch inner := c.kids[0]; string(inner.name) {
@@ -196,7 +196,7 @@ func timeUnit(t parquet.Type) (unit time.Duration, date bool) {
 	return 0, false
 }
 
-var errRow = errors.New("Parquet: row does not fit the schema")
+var errRow = errors.New("parquet: row does not fit the schema")
 
 // row writes one row as JSON.
 func (t *tree) row(dst []byte, values parquet.Row) (_ []byte, err error) {

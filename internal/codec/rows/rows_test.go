@@ -98,6 +98,8 @@ func TestCSV(t *testing.T) {
 			{JSON: "{\"eventName\":\"a\ufffd\",\"eventSource\":\"b\"}", Raw: "a\xff,b", Offset: 22}}},
 		{"semicolons", "eventName;eventSource\na;\"b;c\"\n", []got{
 			{JSON: `{"eventName":"a","eventSource":"b;c"}`, Raw: `a;"b;c"`, Offset: 22}}},
+		{"a column name without end", "eventName,eventSource," + strings.Repeat("x", 5000) + "\na,b,c\n", []got{
+			{JSON: `{"eventName":"a","eventSource":"b","` + strings.Repeat("x", maxColumnName) + `":"c"}`, Raw: "a,b,c", Offset: 5023}}},
 		{"header alone", "eventName,eventSource\n", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
