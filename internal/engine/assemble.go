@@ -257,7 +257,7 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 		}
 		if c.agent != 0 {
 			agent := e.symbols.text(c.agent)
-			family := e.family(agent)
+			family := w.family(c.agent)
 			if clients[family] == nil {
 				clients[family] = counter{}
 			}
@@ -302,11 +302,16 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 }
 
 // family names the client of a user agent.
-func (e *Engine) family(agent string) string {
-	if e.opts.Family == nil || agent == "" {
+func (w *groupWorker) family(agent uint32) string {
+	if w.e.opts.Family == nil || agent == 0 {
 		return ""
 	}
-	return e.opts.Family([]byte(agent))
+	f, ok := w.families[agent]
+	if !ok {
+		f = w.e.opts.Family([]byte(w.e.symbols.text(agent)))
+		w.families[agent] = f
+	}
+	return f
 }
 
 // clientList gives each family with its most frequent user agent.

@@ -141,6 +141,10 @@ func (e *Engine) newContext(ev *event.Event) context {
 		return e.symbols.intern(b)
 	}
 	a := &ev.Actor
+	if a.Kind == event.AWSRole {
+		// The end of the session, which is kept: labelOf does not ask for it.
+		a.Label = nil
+	}
 	c := context{
 		principal: in(a.Principal), account: in(ev.Account), recipient: in(ev.Recipient),
 		session: in(a.Session), key: in(a.Key), label: in(a.Label), creator: in(a.Creator),

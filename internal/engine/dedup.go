@@ -73,8 +73,8 @@ func copiesOf(keys []keyOnly) (n int) {
 // total over content, so that it does not matter who came first.
 func (e *Engine) distinct(calls []call) []call {
 	slices.SortFunc(calls, func(a, b call) int {
-		if c := a.key.Compare(b.key); c != 0 {
-			return c
+		if a.key != b.key {
+			return a.key.Compare(b.key)
 		}
 		return e.compareCopies(&a, &b)
 	})

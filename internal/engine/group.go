@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"sync"
 	"time"
 
 	"vedette/internal/event"
@@ -19,6 +20,8 @@ type run struct {
 	origins *origins
 	several map[uint64]bool
 	wide    *store[call, *call]
+
+	campaignMu sync.Mutex
 }
 
 // found is a finding with what the second pass and the order need.
@@ -37,6 +40,16 @@ type groupWorker struct {
 	marks []bool
 	out   []*found
 	wideW *storeWriter[call, *call]
+
+	families map[uint32]string // of user agents
+	places   map[place]string  // names of networks and clients
+}
+
+func (r *run) newWorker() *groupWorker {
+	return &groupWorker{
+		run: r, wideW: &storeWriter[call, *call]{s: r.wide},
+		families: map[uint32]string{}, places: map[place]string{},
+	}
 }
 
 // accounts evaluates the groups (principal, account) and sets calls aside
@@ -45,7 +58,7 @@ func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
 	r.several = r.origins.severalAccounts()
 	var workers []*groupWorker
 	err := parallel(r.e.opts.Workers, func() *groupWorker {
-		w := &groupWorker{run: r, wideW: &storeWriter[call, *call]{s: r.wide}}
+		w := r.newWorker()
 		r.e.copiesMu.Lock()
 		workers = append(workers, w)
 		r.e.copiesMu.Unlock()
@@ -83,15 +96,23 @@ func (w *groupWorker) accountGroups() {
 			return 0
 		}
 		x, y := e.contexts.at(a.context), e.contexts.at(b.context)
-		n := cmp.Or(cmp.Compare(x.principal, y.principal), cmp.Compare(x.account, y.account), cmp.Compare(x.cloud, y.cloud))
-		if n == 0 && bySession {
-			n = cmp.Compare(cutOf(x), cutOf(y))
+		switch {
+		case x.principal != y.principal:
+			return cmp.Compare(x.principal, y.principal)
+		case x.account != y.account:
+			return cmp.Compare(x.account, y.account)
+		case x.cloud != y.cloud:
+			return cmp.Compare(x.cloud, y.cloud)
+		case bySession:
+			return cmp.Compare(cutOf(x), cutOf(y))
 		}
-		return n
+		return 0
 	}
 	slices.SortFunc(calls, func(a, b call) int {
-		return cmp.Or(group(&a, &b), cmp.Compare(a.time, b.time), a.key.Compare(b.key),
-			cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+		if n := group(&a, &b); n != 0 {
+			return n
+		}
+		return compareCalls(&a, &b)
 	})
 	for i := 0; i < len(calls); {
 		j := i + 1
@@ -228,35 +249,75 @@ func (r *run) campaigns(accounts []*found) ([]*found, error) {
 			byWide[h] = append(byWide[h], f)
 		}
 	}
-	w := &groupWorker{run: r}
-	for p := range partitions {
-		var err error
+	var workers []*groupWorker
+	err := parallel(r.e.opts.Workers, func() *groupWorker {
+		w := r.newWorker()
+		r.e.copiesMu.Lock()
+		workers = append(workers, w)
+		r.e.copiesMu.Unlock()
+		return w
+	}, func(w *groupWorker, p int) (err error) {
 		if w.calls, err = r.wide.take(p, w.calls); err != nil {
-			return nil, err
+			return err
 		}
-		hash := make(map[uint32]uint64)
-		for i := range w.calls {
-			id := w.calls[i].context
-			if _, ok := hash[id]; !ok {
-				hash[id], _ = r.origins.wideHash(id)
-			}
-		}
-		calls := w.calls
-		slices.SortFunc(calls, func(a, b call) int {
-			return cmp.Or(cmp.Compare(hash[a.context], hash[b.context]), cmp.Compare(a.time, b.time), a.key.Compare(b.key),
-				cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
-		})
-		for i := 0; i < len(calls); {
-			h := hash[calls[i].context]
-			j := i + 1
-			for j < len(calls) && hash[calls[j].context] == h {
-				j++
-			}
-			w.evaluate(calls[i:j], groupKey{scope: "origin", accounts: byWide[h]})
-			i = j
+		w.wideGroups(byWide)
+		return nil
+	})
+	for _, w := range workers {
+		accounts = append(accounts, w.out...)
+	}
+	return accounts, err
+}
+
+func (w *groupWorker) wideGroups(byWide map[uint64][]*found) {
+	hash := make(map[uint32]uint64)
+	for i := range w.calls {
+		id := w.calls[i].context
+		if _, ok := hash[id]; !ok {
+			hash[id], _ = w.origins.wideHash(id)
 		}
 	}
-	return append(accounts, w.out...), nil
+	// The hash of a group goes into the sort once, in place of a look-up at
+	// every comparison.
+	calls := make([]wideCall, len(w.calls))
+	for i, c := range w.calls {
+		calls[i] = wideCall{hash[c.context], c}
+	}
+	slices.SortFunc(calls, func(a, b wideCall) int {
+		if a.group != b.group {
+			return cmp.Compare(a.group, b.group)
+		}
+		return compareCalls(&a.call, &b.call)
+	})
+	for i := range calls {
+		w.calls[i] = calls[i].call
+	}
+	for i := 0; i < len(calls); {
+		j := i + 1
+		for j < len(calls) && calls[j].group == calls[i].group {
+			j++
+		}
+		w.evaluate(w.calls[i:j], groupKey{scope: "origin", accounts: byWide[calls[i].group]})
+		i = j
+	}
+}
+
+type wideCall struct {
+	group uint64
+	call  call
+}
+
+// compareCalls is the order of calls within a group.
+func compareCalls(a, b *call) int {
+	switch {
+	case a.time != b.time:
+		return cmp.Compare(a.time, b.time)
+	case a.key != b.key:
+		return a.key.Compare(b.key)
+	case a.file != b.file:
+		return cmp.Compare(a.file, b.file)
+	}
+	return cmp.Compare(a.record, b.record)
 }
 
 // campaign looks at a burst of a wide group. Where accounts show it by
@@ -270,6 +331,10 @@ func (w *groupWorker) campaign(m []call, accounts []*found) bool {
 	first, last := m[0].time, m[len(m)-1].time
 	id := w.campaignID(m)
 	own := false
+	// A finding may belong to several wide groups, which are looked at side
+	// by side.
+	w.campaignMu.Lock()
+	defer w.campaignMu.Unlock()
 	for _, f := range accounts {
 		if f.first <= last && first <= f.last {
 			own = true

@@ -54,6 +54,7 @@ type origins struct {
 	// behind marks the principals that stand behind some other context.
 	behind map[uint32]bool
 	memo   []originMemo
+	wide   []uint64 // by context: its group of the second pass, or 0
 }
 
 type originMemo struct {
@@ -97,6 +98,10 @@ func (e *Engine) origins() *origins {
 		if m := o.of(uint32(i)); m.origin != 0 {
 			o.behind[m.origin] = true
 		}
+	}
+	o.wide = make([]uint64, e.contexts.n)
+	for i := range o.wide {
+		o.wide[i] = o.hashWide(uint32(i))
 	}
 	return o
 }
@@ -178,12 +183,18 @@ func (o *origins) wideOf(id uint32) (w wide, ok bool) {
 	return wide{}, false
 }
 
-// wideHash stands for a wide group in tables. Its seed is not known to any
-// input.
-func (o *origins) wideHash(id uint32) (uint64, bool) {
+// wideHash stands for a wide group in tables. ok is false where there is
+// none.
+func (o *origins) wideHash(id uint32) (h uint64, ok bool) {
+	h = o.wide[id]
+	return h, h != 0
+}
+
+// hashWide makes the hash, with a seed that no input can know.
+func (o *origins) hashWide(id uint32) uint64 {
 	w, ok := o.wideOf(id)
 	if !ok {
-		return 0, false
+		return 0
 	}
 	var h maphash.Hash
 	h.SetSeed(o.e.targetSeed)
@@ -193,7 +204,7 @@ func (o *origins) wideHash(id uint32) (uint64, bool) {
 	}
 	h.WriteByte(scope)
 	h.WriteString(w.text)
-	return h.Sum64(), true
+	return h.Sum64() | 1
 }
 
 // severalAccounts returns the wide groups that touch two accounts or more.

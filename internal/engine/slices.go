@@ -13,18 +13,8 @@ import (
 // stolen credential wears its owner's name, and the slice is where it shows.
 func (w *groupWorker) slices(f *found, m []call) {
 	e := w.e
-	networks := map[uint32]string{}
-	network := func(id uint32) string {
-		s, ok := networks[id]
-		if !ok {
-			c := e.contexts.at(id)
-			s = e.networkOf(c)
-			networks[id] = s
-		}
-		return s
-	}
 	bySession := w.cut("session", m, func(id uint32) string { return e.symbols.text(cutOf(e.contexts.at(id))) })
-	byNetwork := w.cut("network", m, network)
+	byNetwork := w.cut("network", m, func(id uint32) string { return w.networkOf(id) })
 	f.SlicesTotal = len(bySession) + len(byNetwork)
 	all := append(limit(bySession), limit(byNetwork)...)
 	slices.SortFunc(all, compareSlices)
@@ -40,7 +30,13 @@ func (w *groupWorker) slices(f *found, m []call) {
 
 // networkOf names the network and client of a context. A private address
 // means something only together with its endpoint.
-func (e *Engine) networkOf(c *context) string {
+func (w *groupWorker) networkOf(id uint32) string {
+	e := w.e
+	c := e.contexts.at(id)
+	key := place{c.address, c.endpoint, c.agent}
+	if s, ok := w.places[key]; ok {
+		return s
+	}
 	s := "-"
 	if c.address != 0 {
 		s = e.opts.Network(e.symbols.text(c.address))
@@ -48,11 +44,15 @@ func (e *Engine) networkOf(c *context) string {
 	if c.endpoint != 0 {
 		s += " via " + e.symbols.text(c.endpoint)
 	}
-	if family := e.family(e.symbols.text(c.agent)); family != "" {
+	if family := w.family(c.agent); family != "" {
 		s += " " + family
 	}
+	w.places[key] = s
 	return s
 }
+
+// place is where a call came from and with what.
+type place struct{ address, endpoint, agent uint32 }
 
 func limit(s []finding.Slice) []finding.Slice {
 	slices.SortFunc(s, compareSlices)
