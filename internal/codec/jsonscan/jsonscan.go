@@ -153,7 +153,12 @@ func skipNested(b []byte, pos int) (int, error) {
 	var kinds [maxDepth / 64]uint64 // bit d: the bracket at depth d is '{'
 	depth := 0
 	for pos < len(b) {
-		if pos+8 <= len(b) {
+		c := b[pos]
+		if !special[c] {
+			if pos+8 > len(b) {
+				pos++
+				continue
+			}
 			w := binary.LittleEndian.Uint64(b[pos:])
 			m := hasByte(w, '"') | hasBracket(w)
 			if m == 0 {
@@ -161,8 +166,9 @@ func skipNested(b []byte, pos int) (int, error) {
 				continue
 			}
 			pos += bits.TrailingZeros64(m) >> 3
+			c = b[pos]
 		}
-		switch c := b[pos]; c {
+		switch c {
 		case '"':
 			end, err := skipString(b, pos)
 			if err != nil {
@@ -194,6 +200,14 @@ func skipNested(b []byte, pos int) (int, error) {
 	return len(b), ErrTruncated
 }
 
+// special marks the bytes that steer a walk through nested values.
+var special = func() (t [256]bool) {
+	for _, c := range []byte("\"{}[]") {
+		t[c] = true
+	}
+	return t
+}()
+
 // Object walks the members of a JSON object. The zero Object has none.
 type Object struct {
 	b    []byte
@@ -221,31 +235,12 @@ func (o *Object) Next() (key, val []byte, ok bool) {
 	if o.err != nil || o.done {
 		return nil, nil, false
 	}
-	b := o.b
-	pos := Space(b, o.pos)
-	if pos >= len(b) {
-		return o.fail(ErrTruncated)
-	}
-	if b[pos] == '}' {
-		// "{}" or the end after a member; a comma before it is forgiven.
-		o.pos, o.done = pos+1, true
+	b, pos := o.b, o.pos
+	// Records are mostly written without white space: try that first.
+	if pos+1 < len(b) && pos > 1 && b[pos] == ',' && b[pos+1] == '"' {
+		pos++
+	} else if pos = o.toKey(); pos < 0 {
 		return nil, nil, false
-	}
-	if o.pos > 1 {
-		if b[pos] != ',' {
-			return o.fail(ErrSyntax)
-		}
-		pos = Space(b, pos+1)
-		if pos >= len(b) {
-			return o.fail(ErrTruncated)
-		}
-		if b[pos] == '}' {
-			o.pos, o.done = pos+1, true
-			return nil, nil, false
-		}
-	}
-	if b[pos] != '"' {
-		return o.fail(ErrSyntax)
 	}
 	end, err := skipString(b, pos)
 	if err != nil {
@@ -262,13 +257,49 @@ func (o *Object) Next() (key, val []byte, ok bool) {
 			return o.fail(ErrSyntax)
 		}
 	}
-	pos = Space(b, pos+1)
-	end, err = Skip(b, pos)
+	pos++
+	if pos < len(b) && b[pos] == '"' {
+		end, err = skipString(b, pos)
+	} else {
+		pos = Space(b, pos)
+		end, err = Skip(b, pos)
+	}
 	if err != nil {
 		return o.fail(err)
 	}
 	o.pos = end
 	return key, b[pos:end], true
+}
+
+// toKey returns where the next key opens, or a negative number at the
+// object's end and at an error.
+func (o *Object) toKey() int {
+	b := o.b
+	pos := Space(b, o.pos)
+	if pos >= len(b) {
+		o.err = ErrTruncated
+		return -1
+	}
+	if b[pos] != '}' && o.pos > 1 {
+		if b[pos] != ',' {
+			o.err = ErrSyntax
+			return -1
+		}
+		// A comma before the closing brace is forgiven.
+		if pos = Space(b, pos+1); pos >= len(b) {
+			o.err = ErrTruncated
+			return -1
+		}
+	}
+	switch b[pos] {
+	case '}':
+		o.pos, o.done = pos+1, true
+		return -1
+	case '"':
+		return pos
+	}
+	o.err = ErrSyntax
+	return -1
 }
 
 func (o *Object) fail(err error) ([]byte, []byte, bool) {

@@ -207,3 +207,17 @@ func walk(t *testing.T, b []byte, valid bool, depth int) {
 		}
 	}
 }
+
+// BenchmarkMembers walks a record-like object and skips every value.
+func BenchmarkMembers(b *testing.B) {
+	rec := []byte(`{"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","principalId":"AROAEXAMPLE:session-1","arn":"arn:aws:sts::111122223333:assumed-role/app/session-1","accountId":"111122223333","accessKeyId":"ASIAEXAMPLE","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROAEXAMPLE","arn":"arn:aws:iam::111122223333:role/app","accountId":"111122223333","userName":"app"},"attributes":{"creationDate":"2024-05-01T09:00:00Z","mfaAuthenticated":"false"}}},"eventTime":"2024-05-01T10:00:00Z","eventSource":"ec2.amazonaws.com","eventName":"DescribeInstances","awsRegion":"eu-west-1","sourceIPAddress":"198.51.100.7","userAgent":"Boto3/1.34.145 md/Botocore#1.34.145 ua/2.0 os/linux#5.10.220 md/arch#x86_64 lang/python#3.12.4","requestParameters":{"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"},{"instanceId":"i-0123456789abcdef1"}]},"filterSet":{}},"responseElements":null,"requestID":"a4594a09-7600-4f3b-a58d-bd554daf9bbf","eventID":"b81ae1dc-efe1-4ba5-a55a-14997f3e08dd","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"ec2.eu-west-1.amazonaws.com"}}`)
+	b.SetBytes(int64(len(rec)))
+	for b.Loop() {
+		o := Members(rec)
+		for {
+			if _, _, ok := o.Next(); !ok {
+				break
+			}
+		}
+	}
+}
