@@ -5,7 +5,7 @@ import "io"
 // ResetBytes makes s read a text that is in memory as a whole. The text must
 // not change while it is read.
 func (s *Stream) ResetBytes(text []byte) {
-	*s = Stream{buf: text, end: len(text), err: io.EOF, opener: s.opener[:0]}
+	*s = Stream{buf: text, end: len(text), lent: true, err: io.EOF, opener: s.opener[:0]}
 }
 
 // Head returns the first bytes of the text, at most n, without passing over

@@ -25,6 +25,7 @@ type Stream struct {
 	pos  int
 	end  int
 	base int64 // offset of buf[0] in the text
+	lent bool  // buf is the caller's text
 	err  error // why reading ended; io.EOF at the end
 	mode mode
 	// object is set inside an object that holds records.
@@ -67,7 +68,7 @@ var containers = map[string]bool{
 // Reset makes s read another text. The window is kept.
 func (s *Stream) Reset(r io.Reader) {
 	buf := s.buf
-	if buf == nil || len(buf) > 4*windowSize {
+	if buf == nil || s.lent || len(buf) > 4*windowSize {
 		buf = make([]byte, windowSize)
 	}
 	*s = Stream{r: r, buf: buf, opener: s.opener[:0]}
