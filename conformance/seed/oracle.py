@@ -79,17 +79,25 @@ def nanoseconds(s):
 
 
 def differences(want, got):
-    if len(want) != len(got):
-        yield f"{len(want)} rows by the query, {len(got)} by the program"
-    for i, (w, g) in enumerate(zip(want, got), 1):
+    key = lambda r: (r["CloudProvider"], r["Identity"], r["AccountId"], r["TimeGenerated"])
+    mine, theirs = {key(r): r for r in want}, {key(r): r for r in got}
+    for k in mine.keys() - theirs.keys():
+        yield f"{k}: a row of the query alone"
+    for k in theirs.keys() - mine.keys():
+        yield f"{k}: a row of the program alone"
+    for k in mine.keys() & theirs.keys():
         for c in COLUMNS:
-            if w[c] != g[c]:
-                yield f"row {i} {c}: {w[c]!r} by the query, {g[c]!r} by the program ({w['CloudProvider']} {w['Identity']!r})"
+            if mine[k][c] != theirs[k][c]:
+                yield f"{k} {c}: {mine[k][c]!r} by the query, {theirs[k][c]!r} by the program"
+    if len(want) != len(mine) or len(got) != len(theirs):
+        yield "a row appears twice"
+    if mine == theirs and want != got:
+        yield "the same rows in another order"
 
 
 def compare(vedette, folder, name):
     want, got = oracle(folder), program(vedette, folder)
-    diffs = list(differences(want, got))
+    diffs = sorted(differences(want, got))
     for d in diffs[:5]:
         print(f"{name}: {d}")
     return want, not diffs
