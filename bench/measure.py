@@ -98,7 +98,7 @@ HEAD = "| command | median s | min | max | MB/s | peak MB | rate / Vedette's |\n
 
 class Report:
     def __init__(self):
-        self.parts, self.verdicts = [], []
+        self.parts, self.verdicts, self.met = [], [], True
 
     def add(self, text):
         self.parts.append(text)
@@ -115,7 +115,7 @@ class Report:
 
     def verdict(self, what, figure, target, ok):
         self.verdicts.append(f"| {what} | {figure} | {target} | {'met' if ok else '**missed**'} |")
-        self.met = getattr(self, "met", True) and ok
+        self.met = self.met and ok
 
 
 def describe(s):
@@ -166,6 +166,9 @@ def main():
     for what, have in (("igzip", igzip), ("DuckDB", has_duckdb)):
         if not have:
             report.add(f"**Skipped: {what} is not installed; nothing below compares with it.**\n")
+            report.verdict(f"rate, by {what}'s", "not measured", "", False)
+    if args.scale != 1:
+        report.add(f"**Sets are {args.scale} of their full size: the targets are not meant for that.**\n")
 
     if "big" in parts:
         big = generate(args.gen, args.data, "big", *sized(2))

@@ -22,7 +22,9 @@ fi
 
 # DuckDB 1.5.6 reads such files several times faster than 2.0.0 does, and the
 # faster peer is the one to be measured against.
-[ -x "$peers/venv/bin/python" ] || python3 -m venv "$peers/venv"
-"$peers/venv/bin/python" -c 'import duckdb' 2>/dev/null || "$peers/venv/bin/pip" install -q duckdb==1.5.6 || true
+if ! "$peers/venv/bin/python" -c 'import duckdb' 2>/dev/null; then
+	python3 -m venv --clear "$peers/venv"
+	"$peers/venv/bin/pip" install -q --disable-pip-version-check duckdb==1.5.6 || true
+fi
 
 exec "$peers/venv/bin/python" bench/measure.py --vedette "$peers/vedette" --gen "$peers/gen" --data "$data" --out bench/RESULTS.md "$@"

@@ -50,8 +50,8 @@ skip() {
 package() {
 	local module=$1
 	shift
-	[ -x "$python" ] || python3 -m venv "$peers/venv" || return 1
-	"$python" -c "import $module" 2>/dev/null || "$peers/venv/bin/pip" install -q --disable-pip-version-check "$@"
+	"$python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$peers/venv" || return 1
+	"$python" -c "import $module" 2>/dev/null || "$python" -m pip install -q --disable-pip-version-check "$@"
 }
 
 go build -trimpath -o "$peers/vedette" ./cmd/vedette || exit 1
