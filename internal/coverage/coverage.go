@@ -15,12 +15,11 @@ import (
 
 // Counter counts events for the verdict. It is for one goroutine.
 type Counter struct {
-	cells     map[cell]*tally
-	last      cell
-	lastTally *tally
-	regions   map[string]string
-	wrapped   map[string]int // envelopes opened, by kind
-	records   [event.NumLogs]int
+	cells   map[cell]*tally
+	last    []lastCell // by API: the cell counted last
+	regions map[string]string
+	wrapped map[string]int // envelopes opened, by kind
+	records [event.NumLogs]int
 }
 
 type cell struct {
@@ -32,37 +31,55 @@ type cell struct {
 
 type tally struct{ reads, writes int }
 
+// lastCell spares the look-up of a cell: the next event of an API mostly
+// falls where its last one did.
+type lastCell struct {
+	log    event.Log
+	region string
+	tally  *tally
+}
+
 // NewCounter returns an empty counter.
 func NewCounter() *Counter {
 	return &Counter{cells: map[cell]*tally{}, regions: map[string]string{}, wrapped: map[string]int{}}
 }
 
-// maxCells bounds the table against input with made-up services and regions;
-// what is over it is counted under the service and region "(others)".
+// maxCells bounds the table against input with made-up services and regions.
+// The first in order are kept, so that what is kept does not depend on who
+// came first; the rest is counted under the service and region "(others)".
 const maxCells = 20000
+
+const others = "(others)"
 
 // Event counts an event.
 func (c *Counter) Event(ev *event.Event) {
-	k := cell{ev.Cloud, ev.Log, ev.API.Service, c.region(ev)}
-	if k != c.last || c.lastTally == nil {
-		t := c.cells[k]
-		if t == nil {
-			if len(c.cells) >= maxCells {
-				k.service, k.region = "(others)", "(others)"
-				t = c.cells[k]
-			}
-			if t == nil {
-				t = &tally{}
-				c.cells[k] = t
-			}
-		}
-		c.last, c.lastTally = k, t
+	id := int(ev.API.ID)
+	if id >= len(c.last) {
+		c.last = append(c.last, make([]lastCell, id+1-len(c.last))...)
+	}
+	l := &c.last[id]
+	if l.tally == nil || l.log != ev.Log || !ev.API.Global && l.region != string(ev.Region) {
+		*l = lastCell{ev.Log, string(ev.Region), c.cell(ev)}
 	}
 	if read(ev) {
-		c.lastTally.reads++
+		l.tally.reads++
 	} else {
-		c.lastTally.writes++
+		l.tally.writes++
 	}
+}
+
+// cell returns the tally that an event counts in.
+func (c *Counter) cell(ev *event.Event) *tally {
+	k := cell{ev.Cloud, ev.Log, ev.API.Service, c.region(ev)}
+	t := c.cells[k]
+	if t == nil {
+		if len(c.cells) >= 2*maxCells {
+			c.cut()
+		}
+		t = &tally{}
+		c.cells[k] = t
+	}
+	return t
 }
 
 // region is the event's region as a text that outlives it; "global" for
@@ -77,12 +94,48 @@ func (c *Counter) region(ev *event.Event) string {
 	if s, ok := c.regions[string(ev.Region)]; ok {
 		return s
 	}
-	if len(c.regions) > 4096 {
-		return "(others)"
+	if len(c.regions) >= maxRegions {
+		clear(c.regions)
 	}
-	s := string(ev.Region)
+	s := strings.ToValidUTF8(string(ev.Region), "\ufffd")
 	c.regions[s] = s
 	return s
+}
+
+// maxRegions bounds the texts that are kept for the next event.
+const maxRegions = 4096
+
+// cut moves the cells past the first maxCells to one of others for each log
+// class. A cell that is among the first of the whole input is among the first
+// of any part of it, so it is never cut; its count stays exact.
+func (c *Counter) cut() {
+	if len(c.cells) <= maxCells {
+		return
+	}
+	var keys []cell
+	for k := range c.cells {
+		if k.service != others {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, compareCells)
+	for _, k := range keys[min(maxCells, len(keys)):] {
+		o := cell{k.cloud, k.log, others, others}
+		t := c.cells[o]
+		if t == nil {
+			t = &tally{}
+			c.cells[o] = t
+		}
+		t.reads += c.cells[k].reads
+		t.writes += c.cells[k].writes
+		delete(c.cells, k)
+	}
+	clear(c.last) // it points into what was cut
+}
+
+func compareCells(a, b cell) int {
+	return cmp.Or(cmp.Compare(a.cloud, b.cloud), cmp.Compare(a.log, b.log),
+		strings.Compare(a.service, b.service), strings.Compare(a.region, b.region))
 }
 
 // read reports whether an event is a read: by the log's own word, else by
@@ -113,6 +166,7 @@ func (c *Counter) Merge(o *Counter) {
 			c.cells[k] = t
 		}
 	}
+	c.cut()
 	for k, n := range o.wrapped {
 		c.wrapped[k] += n
 	}
@@ -210,7 +264,7 @@ func (c *Counter) seen(cloud event.Cloud) *sight {
 		sum.writes += t.writes
 		s.logs[k.log] = sum
 		events += t.reads + t.writes
-		if k.region != "global" && k.region != "-" {
+		if k.region != "global" && k.region != "-" && k.region != others {
 			regions[k.region] = true
 		}
 		if t.reads > 0 {

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,8 +26,8 @@ const stdinName = "-"
 
 // expand turns the arguments into files: folders are walked, patterns are
 // matched, "-" is standard input, which is kept in a temporary file because
-// evidence is read again. The files are in order of name, each once, whatever
-// the order of the arguments. cleanup removes the temporary file.
+// evidence is read again. Files and problems are in order of name, each once,
+// whatever the order of the arguments. cleanup removes the temporary file.
 func expand(args []string, stdin io.Reader) (files []input, problems []finding.Problem, cleanup func(), err error) {
 	cleanup = func() {}
 	seen := map[string]bool{}
@@ -70,6 +71,10 @@ func expand(args []string, stdin io.Reader) (files []input, problems []finding.P
 		}
 	}
 	slices.SortFunc(files, func(a, b input) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(problems, func(a, b finding.Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Reason, b.Reason))
+	})
+	problems = slices.Compact(problems)
 	return files, problems, cleanup, nil
 }
 

@@ -180,6 +180,7 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 		}
 		w.tally.first, w.tally.last = math.MaxInt64, math.MinInt64
 		w.reader = newReader(opts.Providers, shapes, reg)
+		w.reader.ctx = ctx
 		w.reader.visit = w.record
 		w.reader.wrapped = w.coverage.Wrapped
 		workers[i] = w
@@ -195,17 +196,16 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 		case next <- f:
 			continue
 		case <-ctx.Done():
-			err = ctx.Err()
 		}
 		break
 	}
 	close(next)
 	wg.Wait()
-	return workers, err
+	return workers, ctx.Err()
 }
 
 func newReader(providers []cloud.Provider, shapes shape.Tables, reg *event.Registry) *reader {
-	r := &reader{shapes: shapes}
+	r := &reader{shapes: shapes, ctx: context.Background()}
 	for _, p := range providers {
 		r.decoders = append(r.decoders, p.NewDecoder(reg))
 	}

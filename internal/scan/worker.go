@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ type Record struct {
 
 // reader walks the records of files. Each goroutine has its own.
 type reader struct {
+	ctx      context.Context // ends the reading, also in the middle of a file
 	decoders []cloud.Decoder
 	shapes   shape.Tables
 	hint     int // decoder that knew the last record
@@ -78,7 +80,7 @@ func (r *reader) file(in input) {
 }
 
 func (r *reader) content(f *os.File) error {
-	src, err := r.open.Open(f)
+	src, err := r.open.Open(interruptible{r.ctx, f})
 	if err != nil {
 		return err
 	}
@@ -98,6 +100,19 @@ func (r *reader) content(f *os.File) error {
 	r.notLog = true
 	r.bytes = int64(len(head))
 	return s.Err()
+}
+
+// interruptible is a file that reads as broken once ctx is done.
+type interruptible struct {
+	ctx context.Context
+	f   *os.File
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.f.Read(p)
 }
 
 // looksLikeJSON reports whether a text begins like JSON that can hold a
@@ -141,6 +156,7 @@ func (r *reader) rows(kind rows.Kind, s *codec.Stream) error {
 		if row.Raw == nil {
 			r.raw = row.JSON
 		}
+		r.peeler.Reset()
 		r.text(row.JSON, 0)
 		return nil
 	})
@@ -191,9 +207,16 @@ func (r *reader) records(s *codec.Stream, depth int) {
 			r.foreign(raw, depth)
 		default:
 			r.setRaw(depth, b[:n])
-			if v == event.Broken {
+			switch {
+			case v == event.Broken:
 				r.shaped(b[:n])
-			} else {
+			case v == event.Skipped && r.ev.Log == event.OtherLog:
+				// A log entry that is no audit entry may carry one.
+				if depth == 0 {
+					r.peeler.Reset()
+				}
+				r.foreign(b[:n], depth)
+			default:
 				r.leaf(v)
 			}
 			s.Advance(n)
@@ -273,12 +296,27 @@ func (r *reader) foreign(raw []byte, depth int) {
 			return
 		}
 	}
-	t := r.shapes.Recognise(raw)
-	if t == nil {
-		r.skip(event.OtherLog)
+	if t := r.shapes.Recognise(raw); t != nil {
+		r.convert(t, raw)
 		return
 	}
-	r.convert(t, raw)
+	// What is no JSON may have been a record.
+	if !wellFormed(raw) {
+		r.broken("not valid JSON")
+		return
+	}
+	r.skip(event.OtherLog)
+}
+
+// wellFormed reports whether the members of an object follow one another as
+// they must; that its brackets match is known.
+func wellFormed(object []byte) bool {
+	o := jsonscan.Members(object)
+	for {
+		if _, _, ok := o.Next(); !ok {
+			return o.Err() == nil
+		}
+	}
 }
 
 // shaped reads a record that a cloud's decoder claims but cannot use: it may
