@@ -6,9 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,9 +167,7 @@ func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 
 // run scans with a progress line on a terminal.
 func run(ctx context.Context, opts scan.Options, std IO, quiet bool) (*scan.Result, error) {
-	// What is kept is long-lived and free of pointers: collecting early
-	// costs little time and saves the room that the default would leave.
-	defer debug.SetGCPercent(debug.SetGCPercent(25))
+	defer paceGC()()
 	opts.Progress = &scan.Progress{}
 	t := term.Detect(std.Stderr, std.Getenv)
 	t.Interactive = t.Interactive && !quiet
@@ -196,6 +194,17 @@ func (e *enrichers) apply(r *finding.Report) {
 	}
 }
 
+// network names the network of an address by its autonomous system, where
+// the databases know it. A damaged database is told of by apply.
+func (e *enrichers) network(address string) string {
+	if ip, err := netip.ParseAddr(address); err == nil {
+		if n, _ := e.geoip.Lookup(ip); n.ASN != "" {
+			return strings.TrimSpace(n.ASN + " " + n.ASName)
+		}
+	}
+	return engine.Network(address)
+}
+
 // options turns the flags into what a scan needs.
 func (in *counting) options(paths []string, std IO, evidence int) (scan.Options, *enrichers, error) {
 	var none scan.Options
@@ -218,6 +227,7 @@ func (in *counting) options(paths []string, std IO, evidence int) (scan.Options,
 		if enricher.geoip, err = enrich.OpenGeoIP(in.GeoIP...); err != nil {
 			return none, nil, usage(err)
 		}
+		network = enricher.network
 	}
 	workers := in.Workers
 	if workers <= 0 {

@@ -127,6 +127,9 @@ func (r *record) read(b []byte) (int, event.Verdict) {
 		case "eventVersion":
 			r.hasVersion = true
 		case "userIdentity":
+			if len(val) > 1 && val[0] == '"' && val[1] == '{' {
+				return 0, event.NotMine // a row of a table, with the struct as text
+			}
 			r.identity = val
 		case "eventTime":
 			r.time = jsonscan.Text(val)
@@ -176,6 +179,10 @@ func (r *record) read(b []byte) (int, event.Verdict) {
 		case "Records", "records", "logEvents", "detail", "detail-type", "protoPayload", "logName",
 			"operationName", "CloudTrailEvent", "class_uid", "ecs", "tables", "messageType":
 			return 0, event.NotMine
+		default:
+			if len(key) > len("userIdentity") && string(key[:len("userIdentity")]) == "userIdentity" {
+				return 0, event.NotMine // a flattened row: userIdentity.arn, userIdentityarn
+			}
 		}
 	}
 	switch o.Err() {
