@@ -302,6 +302,10 @@ func (r *reader) foreign(raw []byte, depth int) {
 	}
 	// What is no JSON may have been a record.
 	if !wellFormed(raw) {
+		if fixed, ok := envelope.Repair(raw); ok && depth < maxDepth {
+			r.nested(fixed, depth)
+			return
+		}
 		r.broken("not valid JSON")
 		return
 	}
