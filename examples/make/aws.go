@@ -174,7 +174,7 @@ func stolenKey(r *recording, estate *awsEstate) error {
 	r.stage.Begin(emulate.Scene{Source: intruder, Start: day("13:02:41"), PaceMin: 900 * time.Millisecond, PaceMax: 2600 * time.Millisecond})
 	lines := []string{"sts get-caller-identity"}
 	for _, region := range []string{"us-east-1", "eu-west-1", "eu-central-1", "us-west-2"} {
-		for _, call := range []string{"describe-instances", "describe-volumes", "describe-snapshots --owner-ids self", "describe-security-groups", "describe-key-pairs", "describe-vpcs"} {
+		for _, call := range []string{"describe-instances", "describe-volumes", "describe-snapshots --owner-ids self", "describe-security-groups", "describe-key-pairs", "describe-vpcs", "describe-subnets"} {
 			lines = append(lines, "ec2 "+call+" --region "+region)
 		}
 		lines = append(lines, "rds describe-db-instances --region "+region)

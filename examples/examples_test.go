@@ -1,0 +1,96 @@
+// Package examples holds the sample logs. Its tests hold them against what
+// README.md says of them.
+package examples
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vedette/internal/cli"
+)
+
+type row struct {
+	Cloud                      string
+	Risk, Events, APIs, Denied int
+}
+
+// TestTheVerdictIsTheReadmes scans the samples and compares every finding, in
+// order, with the table.
+func TestTheVerdictIsTheReadmes(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []row
+	var names []string
+	for line := range strings.Lines(string(readme)) {
+		cell := strings.Split(line, "|")
+		if len(cell) != 8 {
+			continue
+		}
+		n := make([]int, 4)
+		whole := true
+		for i := range n {
+			v, err := strconv.Atoi(strings.TrimSpace(cell[3+i]))
+			whole = whole && err == nil
+			n[i] = v
+		}
+		if whole {
+			cloud, name, _ := strings.Cut(strings.TrimSpace(cell[1]), " ")
+			want = append(want, row{cloud, n[0], n[1], n[2], n[3]})
+			names = append(names, name)
+		}
+	}
+	if len(want) != 5 {
+		t.Fatalf("the table has %d rows", len(want))
+	}
+
+	var out, errs bytes.Buffer
+	if code := cli.Main([]string{"scan", "aws", "azure", "gcp", "--format", "json", "--quiet"},
+		cli.IO{Stdin: bytes.NewReader(nil), Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }}); code != cli.ExitDone {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	var report struct {
+		Findings []struct {
+			Cloud        struct{ Provider string }
+			Actor        struct{ Kind, Name, UID string }
+			RiskScore    int `json:"risk_score"`
+			Events       int
+			DistinctAPIs int `json:"distinct_apis"`
+			Outcomes     struct{ Denied int }
+			Chain        []json.RawMessage
+		}
+	}
+	if err := json.NewDecoder(&out).Decode(&report); err != nil && err != io.EOF {
+		t.Fatal(err)
+	}
+	var got []row
+	for _, f := range report.Findings {
+		got = append(got, row{f.Cloud.Provider, f.RiskScore, f.Events, f.DistinctAPIs, f.Outcomes.Denied})
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("README.md (-) and the program (+) differ:\n%s", d)
+	}
+	for i, f := range report.Findings {
+		actor := strings.Trim(names[i][strings.LastIndexByte(strings.Trim(names[i], "`"), ' ')+1:], "`…")
+		if _, tail, ok := strings.Cut(actor, "/"); ok {
+			actor = tail
+		}
+		if f.Cloud.Provider == "aws" && f.Actor.Name != actor || f.Cloud.Provider == "gcp" && i == 3 && !strings.HasPrefix(f.Actor.UID, actor) {
+			t.Errorf("finding %d is %q, README.md says %q", i+1, f.Actor.UID, names[i])
+		}
+	}
+	if len(report.Findings[1].Chain) == 0 {
+		t.Error("the stolen role's finding has no chain to the user who took the role")
+	}
+	if report.Findings[4].Actor.UID == "" || strings.Contains(out.String(), "visitor@") {
+		t.Error("the caller without a name has no stand-in, or has a name")
+	}
+}
