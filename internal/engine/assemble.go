@@ -99,28 +99,84 @@ func (w *groupWorker) detections(windows []fired) []finding.Detection {
 	return out
 }
 
-// counter counts texts.
-type counter map[string]int
+// symbolCount is a symbol with the number of calls that have it.
+type symbolCount struct {
+	symbol uint32
+	n      int
+}
 
-func (c counter) add(s string) {
-	if s != "" {
-		c[s]++
+// symbolCounts counts symbols: added in any order, merged once. A finding
+// has few of them as a rule, and a sort is cheaper than a map.
+type symbolCounts []symbolCount
+
+func (c *symbolCounts) add(symbol uint32, n int) {
+	if symbol != 0 {
+		*c = append(*c, symbolCount{symbol, n})
 	}
 }
 
-// list gives the counts by number, descending, then by name; at most limit.
-func (c counter) list(limit int) []finding.Count {
-	out := make([]finding.Count, 0, len(c))
-	for name, n := range c {
-		out = append(out, finding.Count{Name: name, Events: n})
+// list gives the texts with their counts by number, descending, then by name;
+// total is how many there are, of which at most limit are listed.
+func (c *symbolCounts) list(e *Engine, limit int) (list []finding.Count, total int) {
+	m := c.merge()
+	list = make([]finding.Count, len(m))
+	for i, x := range m {
+		list[i] = finding.Count{Name: e.symbols.text(x.symbol), Events: x.n}
 	}
-	slices.SortFunc(out, func(a, b finding.Count) int {
-		return cmp.Or(b.Events-a.Events, strings.Compare(a.Name, b.Name))
-	})
-	if limit >= 0 && len(out) > limit {
-		out = out[:limit]
+	total = len(list)
+	return sortCounts(list, limit), total
+}
+
+// merge adds up the counts of equal symbols.
+func (c *symbolCounts) merge() symbolCounts {
+	m := *c
+	slices.SortFunc(m, func(a, b symbolCount) int { return cmp.Compare(a.symbol, b.symbol) })
+	out := m[:0]
+	for _, x := range m {
+		if n := len(out); n > 0 && out[n-1].symbol == x.symbol {
+			out[n-1].n += x.n
+		} else {
+			out = append(out, x)
+		}
 	}
+	*c = out
 	return out
+}
+
+func sortCounts(list []finding.Count, limit int) []finding.Count {
+	slices.SortFunc(list, func(a, b finding.Count) int {
+		if a.Events != b.Events {
+			return b.Events - a.Events
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	if limit >= 0 && len(list) > limit {
+		list = list[:limit]
+	}
+	return list
+}
+
+// textCounts is symbolCounts for the few texts that are no symbols.
+type textCounts []finding.Count
+
+func (c *textCounts) add(name string, n int) {
+	if name == "" {
+		return
+	}
+	for i := range *c {
+		if (*c)[i].Name == name {
+			(*c)[i].Events += n
+			return
+		}
+	}
+	*c = append(*c, finding.Count{Name: name, Events: n})
+}
+
+func (c textCounts) list() []finding.Count {
+	if c == nil {
+		c = textCounts{}
+	}
+	return sortCounts(c, -1)
 }
 
 // Lists of a finding that callers can lengthen at will are cut; the totals
@@ -148,56 +204,84 @@ func addOutcome(o *finding.Outcomes, c *call) {
 	}
 }
 
+// apiCount is the figures of one API of a finding.
+type apiCount struct {
+	api      uint32
+	events   int
+	outcomes finding.Outcomes
+	targets  int
+}
+
 // count fills in the figures that are sums over the finding's calls.
 func (w *groupWorker) count(f *found, m []call) {
 	e := w.e
-	type apiCount struct {
-		finding.API
-		targets map[uint32]bool
-	}
-	perAPI := map[uint32]*apiCount{}
-	services, regions, globals, techniques := counter{}, counter{}, counter{}, counter{}
+	// By API and target, so that both can be counted in one pass.
+	order := w.order[:0]
 	for i := range m {
-		c := &m[i]
-		a := perAPI[c.api]
-		def := w.apis[c.api]
-		if a == nil {
-			a = &apiCount{targets: map[uint32]bool{}}
-			a.Service, a.Name, a.Technique, a.Category, a.Known = def.Service, def.Name, def.Technique, def.Category, def.Known
-			perAPI[c.api] = a
+		order = append(order, int32(i))
+	}
+	w.order = order
+	slices.SortFunc(order, func(i, j int32) int {
+		a, b := &m[i], &m[j]
+		if a.api != b.api {
+			return cmp.Compare(a.api, b.api)
 		}
-		a.Events++
-		addOutcome(&a.Outcomes, c)
+		return cmp.Compare(a.target, b.target)
+	})
+	perAPI := w.perAPI[:0]
+	var services, globals, techniques textCounts
+	regions := w.symbolsA[:0]
+	for k, i := range order {
+		c := &m[i]
+		if k == 0 || m[order[k-1]].api != c.api {
+			perAPI = append(perAPI, apiCount{api: c.api})
+		}
+		a := &perAPI[len(perAPI)-1]
+		if a.events == 0 || m[order[k-1]].target != c.target {
+			a.targets++
+		}
+		a.events++
+		addOutcome(&a.outcomes, c)
 		addOutcome(&f.Outcomes, c)
-		a.targets[c.target] = true
 		if c.outcome == event.Denied {
 			if f.DenialReasons == nil {
 				f.DenialReasons = map[string]int{}
 			}
 			f.DenialReasons[c.reason.String()]++
 		}
-		services.add(def.Service)
-		if def.Global {
-			globals.add(def.Service)
-		} else {
-			regions.add(e.symbols.text(c.region))
+		if !w.apis[c.api].Global {
+			regions.add(c.region, 1)
 		}
-		techniques.add(w.technique(def, c))
 	}
-	f.APIs = make([]finding.API, 0, len(perAPI))
-	for _, a := range perAPI {
-		a.Targets = len(a.targets)
-		f.Targets += a.Targets
-		f.APIs = append(f.APIs, a.API)
+	f.APIs = make([]finding.API, len(perAPI))
+	for i := range perAPI {
+		a := &perAPI[i]
+		def := w.apis[a.api]
+		f.APIs[i] = finding.API{
+			Service: def.Service, Name: def.Name, Events: a.events, Outcomes: a.outcomes,
+			Technique: def.Technique, Category: def.Category, Known: def.Known, Targets: a.targets,
+		}
+		f.Targets += a.targets
+		services.add(def.Service, a.events)
+		if def.Global {
+			globals.add(def.Service, a.events)
+		}
 	}
+	for i := range m {
+		techniques.add(w.technique(w.apis[m[i].api], &m[i]), 1)
+	}
+	w.perAPI = perAPI
 	slices.SortFunc(f.APIs, func(a, b finding.API) int {
-		return cmp.Or(b.Events-a.Events, strings.Compare(a.Service, b.Service), strings.Compare(a.Name, b.Name))
+		if a.Events != b.Events {
+			return b.Events - a.Events
+		}
+		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Name, b.Name))
 	})
-	f.Services = services.list(-1)
-	f.Regions = regions.list(maxListed)
-	f.GlobalServices = globals.list(-1)
+	f.Services, f.GlobalServices = services.list(), globals.list()
+	f.Regions, _ = regions.list(e, maxListed)
+	w.symbolsA = regions
 	f.Techniques = []finding.Technique{}
-	for _, t := range techniques.list(-1) {
+	for _, t := range techniques.list() {
 		name := ""
 		if e.opts.TechniqueName != nil {
 			name = e.opts.TechniqueName(t.Name)
@@ -224,47 +308,28 @@ func (w *groupWorker) technique(a *event.API, c *call) string {
 // origin and chain.
 func (w *groupWorker) who(f *found, m []call, g groupKey) {
 	e := w.e
-	perContext := map[uint32]int{}
+	contexts := w.symbolsB[:0]
 	for i := range m {
-		perContext[m[i].context]++
+		contexts = append(contexts, symbolCount{m[i].context, 1})
 	}
-	ids := make([]uint32, 0, len(perContext))
-	for id := range perContext {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b uint32) int { return e.compareContexts(e.contexts.at(a), e.contexts.at(b)) })
+	contexts = contexts.merge()
+	w.symbolsB = contexts
+	// In order of what they say, so that nothing below depends on numbers.
+	slices.SortFunc(contexts, func(a, b symbolCount) int {
+		return e.compareContexts(e.contexts.at(a.symbol), e.contexts.at(b.symbol))
+	})
 
-	type endpoint struct{ ip, endpoint string }
-	accounts, sessions, keys := counter{}, counter{}, counter{}
-	addresses := map[endpoint]int{}
-	clients := map[string]counter{}
-	wides := map[uint64]bool{}
-	for _, id := range ids {
-		c, n := e.contexts.at(id), perContext[id]
-		for _, a := range [...]uint32{c.account, c.recipient} {
-			if a != 0 {
-				accounts[e.symbols.text(a)] += n
-			}
-		}
-		if c.session != 0 {
-			sessions[e.symbols.text(c.session)] += n
-		}
-		if c.key != 0 {
-			keys[e.symbols.text(c.key)] += n
-		}
-		if c.address != 0 {
-			addresses[endpoint{e.symbols.text(c.address), e.symbols.text(c.endpoint)}] += n
-		}
-		if c.agent != 0 {
-			agent := e.symbols.text(c.agent)
-			family := w.family(c.agent)
-			if clients[family] == nil {
-				clients[family] = counter{}
-			}
-			clients[family][agent] += n
-		}
-		if h, ok := w.origins.wideHash(id); ok {
-			wides[h] = true
+	var accounts, sessions, keys symbolCounts
+	places := make([]placeCount, 0, len(contexts))
+	for _, x := range contexts {
+		c := e.contexts.at(x.symbol)
+		accounts.add(c.account, x.n)
+		accounts.add(c.recipient, x.n)
+		sessions.add(c.session, x.n)
+		keys.add(c.key, x.n)
+		places = append(places, placeCount{place{c.address, c.endpoint, c.agent}, x.n})
+		if h, ok := w.origins.wideHash(x.symbol); ok && !slices.Contains(f.wide, h) {
+			f.wide = append(f.wide, h)
 		}
 	}
 	for i := range m {
@@ -272,33 +337,59 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 			continue
 		}
 		for _, a := range e.copies[m[i].key] {
-			if name := e.symbols.text(a); accounts[name] == 0 {
-				accounts[name] = 1
-			}
+			accounts.add(a, 0)
 		}
 	}
-	for h := range wides {
-		f.wide = append(f.wide, h)
+	list, _ := accounts.list(e, -1)
+	f.Accounts = make([]finding.Account, len(list))
+	for i, a := range list {
+		// A copy of one act in another account is no further event there.
+		f.Accounts[i] = finding.Account{ID: a.Name, Events: max(a.Events, 1)}
 	}
-	f.Accounts = []finding.Account{}
-	for _, a := range accounts.list(-1) {
-		f.Accounts = append(f.Accounts, finding.Account{ID: a.Name, Events: a.Events})
-	}
-	f.Sessions, f.SessionsTotal = sessions.list(maxListed), len(sessions)
-	f.Keys, f.KeysTotal = keys.list(maxListed), len(keys)
+	f.Sessions, f.SessionsTotal = sessions.list(e, maxListed)
+	f.Keys, f.KeysTotal = keys.list(e, maxListed)
+	w.addresses(f, places)
+	f.Clients = w.clients(places)
+	w.actor(f, m, g, contexts)
+}
+
+// placeCount is where calls came from and with what, and how many did.
+type placeCount struct {
+	place
+	n int
+}
+
+func (w *groupWorker) addresses(f *found, places []placeCount) {
+	e := w.e
+	slices.SortFunc(places, func(a, b placeCount) int {
+		if a.address != b.address {
+			return cmp.Compare(a.address, b.address)
+		}
+		return cmp.Compare(a.endpoint, b.endpoint)
+	})
 	f.Addresses = []finding.Address{}
-	for a, n := range addresses {
-		f.Addresses = append(f.Addresses, finding.Address{IP: a.ip, Endpoint: a.endpoint, Events: n})
+	for i, p := range places {
+		if p.address == 0 {
+			continue
+		}
+		if i > 0 && places[i-1].address == p.address && places[i-1].endpoint == p.endpoint {
+			f.Addresses[len(f.Addresses)-1].Events += p.n
+			continue
+		}
+		f.Addresses = append(f.Addresses, finding.Address{
+			IP: e.symbols.text(p.address), Endpoint: e.symbols.text(p.endpoint), Events: p.n,
+		})
 	}
 	slices.SortFunc(f.Addresses, func(a, b finding.Address) int {
-		return cmp.Or(b.Events-a.Events, strings.Compare(a.IP, b.IP), strings.Compare(a.Endpoint, b.Endpoint))
+		if a.Events != b.Events {
+			return b.Events - a.Events
+		}
+		return cmp.Or(strings.Compare(a.IP, b.IP), strings.Compare(a.Endpoint, b.Endpoint))
 	})
 	f.AddressesTotal = len(f.Addresses)
 	if len(f.Addresses) > maxListed {
 		f.Addresses = f.Addresses[:maxListed]
 	}
-	f.Clients = clientList(clients)
-	w.actor(f, m, g, ids, perContext)
 }
 
 // family names the client of a user agent.
@@ -314,16 +405,27 @@ func (w *groupWorker) family(agent uint32) string {
 	return f
 }
 
-// clientList gives each family with its most frequent user agent.
-func clientList(clients map[string]counter) []finding.Client {
+// clients gives each family with its most frequent user agent.
+func (w *groupWorker) clients(places []placeCount) []finding.Client {
+	var agents symbolCounts
+	for _, p := range places {
+		agents.add(p.agent, p.n)
+	}
 	out := []finding.Client{}
-	for family, agents := range clients {
-		top := agents.list(1)[0]
-		c := finding.Client{Family: family, UserAgent: top.Name}
-		for _, n := range agents {
-			c.Events += n
+	list := agents.merge()
+	names := make([]finding.Client, len(list))
+	for i, a := range list {
+		names[i] = finding.Client{Family: w.family(a.symbol), UserAgent: w.e.symbols.text(a.symbol), Events: a.n}
+	}
+	slices.SortFunc(names, func(a, b finding.Client) int {
+		return cmp.Or(strings.Compare(a.Family, b.Family), b.Events-a.Events, strings.Compare(a.UserAgent, b.UserAgent))
+	})
+	for _, c := range names {
+		if n := len(out); n > 0 && out[n-1].Family == c.Family {
+			out[n-1].Events += c.Events
+		} else {
+			out = append(out, c)
 		}
-		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b finding.Client) int {
 		return cmp.Or(b.Events-a.Events, strings.Compare(a.Family, b.Family))
@@ -335,7 +437,7 @@ func clientList(clients map[string]counter) []finding.Client {
 }
 
 // actor names the finding's principal, its origin and the chain between.
-func (w *groupWorker) actor(f *found, m []call, g groupKey, ids []uint32, perContext map[uint32]int) {
+func (w *groupWorker) actor(f *found, m []call, g groupKey, contexts symbolCounts) {
 	e := w.e
 	first := e.contexts.at(m[0].context)
 	f.Cloud.Provider = first.cloud.String()
@@ -354,20 +456,20 @@ func (w *groupWorker) actor(f *found, m []call, g groupKey, ids []uint32, perCon
 		memo originMemo
 		n    int
 	}
-	seen := map[uint32]*originCount{}
-	for _, id := range ids {
-		if o := w.origins.of(id); o.origin != 0 {
-			if seen[o.origin] == nil {
-				seen[o.origin] = &originCount{memo: o}
-			}
-			seen[o.origin].n += perContext[id]
+	var list []originCount
+	for _, x := range contexts {
+		o := w.origins.of(x.symbol)
+		if o.origin == 0 {
+			continue
 		}
+		k := slices.IndexFunc(list, func(l originCount) bool { return l.memo.origin == o.origin })
+		if k < 0 {
+			k = len(list)
+			list = append(list, originCount{memo: o})
+		}
+		list[k].n += x.n
 	}
-	var list []*originCount
-	for _, o := range seen {
-		list = append(list, o)
-	}
-	slices.SortFunc(list, func(a, b *originCount) int {
+	slices.SortFunc(list, func(a, b originCount) int {
 		return cmp.Or(b.n-a.n, strings.Compare(e.symbols.text(a.memo.origin), e.symbols.text(b.memo.origin)))
 	})
 	if len(list) > 0 {
@@ -377,7 +479,7 @@ func (w *groupWorker) actor(f *found, m []call, g groupKey, ids []uint32, perCon
 			f.Origin.Kind = top.kind.String()
 		}
 	}
-	w.chain(f, m, ids)
+	w.chain(f, contexts)
 }
 
 // maxLinks bounds the chain that a finding shows.
@@ -385,20 +487,21 @@ const maxLinks = 50
 
 // chain lists the observed links behind the finding's sessions, each once,
 // in order of time.
-func (w *groupWorker) chain(f *found, m []call, ids []uint32) {
+func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 	e := w.e
-	seen := map[*link]bool{}
 	var links []*link
-	to := map[*link]*context{}
-	for _, id := range ids {
-		chain := w.origins.chain(id)
+	var to map[*link]*context
+	for _, x := range contexts {
+		chain := w.origins.chain(x.symbol)
 		for i, l := range chain {
-			if seen[l] {
+			if to[l] != nil {
 				continue
 			}
-			seen[l] = true
+			if to == nil {
+				to = map[*link]*context{}
+			}
 			links = append(links, l)
-			to[l] = e.contexts.at(id)
+			to[l] = e.contexts.at(x.symbol)
 			if i+1 < len(chain) {
 				to[l] = e.contexts.at(chain[i+1].from)
 			}
@@ -416,11 +519,12 @@ func (w *groupWorker) chain(f *found, m []call, ids []uint32) {
 			Time: formatTime(l.time), EventID: e.idText(l.key, l.id),
 		})
 	}
-	creators := counter{}
-	for _, id := range ids {
-		creators.add(e.symbols.text(e.contexts.at(id).creator))
+	var creators symbolCounts
+	for _, x := range contexts {
+		creators.add(e.contexts.at(x.symbol).creator, x.n)
 	}
-	for _, c := range creators.list(maxLinks - len(f.Chain)) {
+	list, _ := creators.list(e, maxLinks-len(f.Chain))
+	for _, c := range list {
 		f.Chain = append(f.Chain, finding.Link{From: c.Name, To: f.Actor.ID, Via: "recorded by the provider"})
 	}
 }

@@ -41,14 +41,24 @@ type groupWorker struct {
 	out   []*found
 	wideW *storeWriter[call, *call]
 
+	// Scratch of assemble.
+	order              []int32
+	perAPI             []apiCount
+	symbolsA, symbolsB symbolCounts
+	labels             []labelled
+	part               []call
+	sliceFired         []fired
+
 	families map[uint32]string // of user agents
-	places   map[place]string  // names of networks and clients
+	places   map[place]uint32  // of contexts: number of the network and client
+	numbers  map[string]uint32 // of the names of networks and clients
+	networks []string          // names by number
 }
 
 func (r *run) newWorker() *groupWorker {
 	return &groupWorker{
 		run: r, wideW: &storeWriter[call, *call]{s: r.wide},
-		families: map[uint32]string{}, places: map[place]string{},
+		families: map[uint32]string{}, places: map[place]uint32{}, numbers: map[string]uint32{},
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 // stolen credential wears its owner's name, and the slice is where it shows.
 func (w *groupWorker) slices(f *found, m []call) {
 	e := w.e
-	bySession := w.cut("session", m, func(id uint32) string { return e.symbols.text(cutOf(e.contexts.at(id))) })
-	byNetwork := w.cut("network", m, func(id uint32) string { return w.networkOf(id) })
+	bySession := w.cut("session", m, func(id uint32) uint32 { return cutOf(e.contexts.at(id)) }, e.symbols.text)
+	byNetwork := w.cut("network", m, w.networkOf, func(n uint32) string { return w.networks[n] })
 	f.SlicesTotal = len(bySession) + len(byNetwork)
 	all := append(limit(bySession), limit(byNetwork)...)
 	slices.SortFunc(all, compareSlices)
@@ -28,14 +28,15 @@ func (w *groupWorker) slices(f *found, m []call) {
 	}
 }
 
-// networkOf names the network and client of a context. A private address
-// means something only together with its endpoint.
-func (w *groupWorker) networkOf(id uint32) string {
+// networkOf returns the number of a context's network and client, whose name
+// is in w.networks. A private address means something only together with its
+// endpoint.
+func (w *groupWorker) networkOf(id uint32) uint32 {
 	e := w.e
 	c := e.contexts.at(id)
 	key := place{c.address, c.endpoint, c.agent}
-	if s, ok := w.places[key]; ok {
-		return s
+	if n, ok := w.places[key]; ok {
+		return n
 	}
 	s := "-"
 	if c.address != 0 {
@@ -47,8 +48,14 @@ func (w *groupWorker) networkOf(id uint32) string {
 	if family := w.family(c.agent); family != "" {
 		s += " " + family
 	}
-	w.places[key] = s
-	return s
+	n, ok := w.numbers[s]
+	if !ok {
+		n = uint32(len(w.networks))
+		w.numbers[s] = n
+		w.networks = append(w.networks, s)
+	}
+	w.places[key] = n
+	return n
 }
 
 // place is where a call came from and with what.
@@ -75,52 +82,68 @@ func compareSlices(a, b finding.Slice) int {
 		strings.Compare(a.Cut, b.Cut), strings.Compare(a.Name, b.Name))
 }
 
-// cut groups calls by a label of their context and evaluates each group.
-func (w *groupWorker) cut(name string, m []call, label func(context uint32) string) []finding.Slice {
-	parts := map[string][]call{}
-	var names []string
+// labelled is a call, by its place in the finding, with the number of the
+// part that it belongs to.
+type labelled struct {
+	label uint32
+	call  int32
+}
+
+// cut groups calls by the label of their context and evaluates each part.
+func (w *groupWorker) cut(name string, m []call, label func(context uint32) uint32, text func(label uint32) string) []finding.Slice {
+	labels := w.labels[:0]
 	for i := range m {
-		l := label(m[i].context)
-		if l == "" {
-			l = "-"
-		}
-		if parts[l] == nil {
-			names = append(names, l)
-		}
-		parts[l] = append(parts[l], m[i])
+		labels = append(labels, labelled{label(m[i].context), int32(i)})
 	}
-	out := make([]finding.Slice, 0, len(names))
-	var fires []fired
-	for _, n := range names {
-		calls := parts[n]
-		s := finding.Slice{
-			Cut: name, Name: n,
-			FirstSeen: formatTime(calls[0].time), LastSeen: formatTime(calls[len(calls)-1].time),
+	w.labels = labels
+	slices.SortFunc(labels, func(a, b labelled) int {
+		if a.label != b.label {
+			return cmp.Compare(a.label, b.label)
 		}
-		fires = w.e.sweep(&w.tally, calls, fires[:0])
-		for i := range fires {
-			s.RiskScore = max(s.RiskScore, fires[i].risk)
+		return cmp.Compare(a.call, b.call)
+	})
+	var out []finding.Slice
+	for i := 0; i < len(labels); {
+		part := w.part[:0]
+		l := labels[i].label
+		for ; i < len(labels) && labels[i].label == l; i++ {
+			part = append(part, m[labels[i].call])
 		}
-		if len(fires) > 0 {
-			peak := &fires[0]
-			for i := range fires {
-				if fires[i].better(peak) {
-					peak = &fires[i]
-				}
-			}
-			p := w.window(peak)
-			s.Fires, s.Peak = true, &p
-		}
-		w.tally.reset(len(w.apis), throttled(calls))
-		for i := range calls {
-			addOutcome(&s.Outcomes, &calls[i])
-			w.tally.add(&calls[i])
-		}
-		s.Events, s.DistinctAPIs = w.tally.events, w.tally.apis
-		for i := range calls {
-			w.tally.remove(&calls[i])
+		w.part = part
+		s := w.slice(part)
+		s.Cut, s.Name = name, text(l)
+		if s.Name == "" {
+			s.Name = "-"
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// slice gives a part's own figures.
+func (w *groupWorker) slice(calls []call) finding.Slice {
+	s := finding.Slice{FirstSeen: formatTime(calls[0].time), LastSeen: formatTime(calls[len(calls)-1].time)}
+	w.sliceFired = w.e.sweep(&w.tally, calls, w.sliceFired[:0])
+	fires := w.sliceFired
+	if len(fires) > 0 {
+		peak := &fires[0]
+		for i := range fires {
+			s.RiskScore = max(s.RiskScore, fires[i].risk)
+			if fires[i].better(peak) {
+				peak = &fires[i]
+			}
+		}
+		p := w.window(peak)
+		s.Fires, s.Peak = true, &p
+	}
+	w.tally.reset(len(w.apis), throttled(calls))
+	for i := range calls {
+		addOutcome(&s.Outcomes, &calls[i])
+		w.tally.add(&calls[i])
+	}
+	s.Events, s.DistinctAPIs = w.tally.events, w.tally.apis
+	for i := range calls {
+		w.tally.remove(&calls[i])
+	}
+	return s
 }

@@ -119,12 +119,27 @@ func (p *parts) readSession(b []byte) {
 		}
 		switch string(key) {
 		case "sessionIssuer":
-			p.issuerARN = jsonscan.GetText(val, "arn")
-			p.issuerUser = jsonscan.GetText(val, "userName")
+			p.readIssuer(val)
 		case "ec2RoleDelivery":
 			p.ec2Delivery = true
 		case "signInSessionArn":
 			p.signIn = jsonscan.Text(val)
+		}
+	}
+}
+
+func (p *parts) readIssuer(b []byte) {
+	o := jsonscan.Members(b)
+	for {
+		key, val, ok := o.Next()
+		if !ok {
+			return
+		}
+		switch string(key) {
+		case "arn":
+			p.issuerARN = jsonscan.Text(val)
+		case "userName":
+			p.issuerUser = jsonscan.Text(val)
 		}
 	}
 }
