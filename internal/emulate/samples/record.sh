@@ -20,6 +20,6 @@ done
 have=$(gcloud version --format='value("Google Cloud SDK")')
 [ "$have" = "$GCLOUD" ] || echo "record.sh: gcloud is $have, the samples were made with $GCLOUD: expect other user agents" >&2
 
-go run ./examples/make -o examples "$@" \
+go run ./internal/emulate/samples -o examples "$@" \
 	-aws "$clients/aws/bin/aws" -moto "$clients/aws/bin/moto_server" -python "$clients/aws/bin/python" \
 	-az "$clients/azure/bin/az" -gcloud gcloud

@@ -1,4 +1,4 @@
-// Command make records the sample logs of this repository's examples folder:
+// Command samples records the sample logs of this repository's examples folder:
 // it starts stand-ins of the clouds, runs the real clients against them and
 // writes down what the providers would have logged. Run it through record.sh,
 // which installs the clients first.
@@ -30,7 +30,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "make:", err)
+		fmt.Fprintln(os.Stderr, "samples:", err)
 		os.Exit(1)
 	}
 }
