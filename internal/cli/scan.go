@@ -49,6 +49,7 @@ type scanCmd struct {
 	Format   string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson, csv or ocsf."`
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists."`
+	Limit    int    `default:"100" placeholder:"N" help:"Findings that the table shows (0: all)."`
 	FailOn   int    `default:"-1" placeholder:"RISK" help:"Exit with 3 when a finding has at least this risk."`
 	Quiet    bool   `short:"q" help:"No progress and no summary on standard error."`
 }
@@ -132,7 +133,7 @@ func (c *scanCmd) verdict(res *scan.Result) error {
 func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 	var buf bytes.Buffer
 	out := io.Writer(&buf)
-	opts := report.Options{Version: Version()}
+	opts := report.Options{Version: Version(), Limit: c.Limit}
 	if c.Output == "" {
 		opts.Terminal = term.Detect(std.Stdout, std.Getenv)
 	}

@@ -22,11 +22,12 @@ type page struct {
 	mark    string // for what was cut
 	arrow   string
 	rule    string
+	limit   int // findings shown, or 0 for all
 }
 
 func newPage(w *bufio.Writer, opts Options) *page {
 	t := opts.Terminal
-	p := &page{w: w, width: t.Width, color: t.Color, unicode: t.Unicode, mark: "...", arrow: "->", rule: "-"}
+	p := &page{w: w, width: t.Width, color: t.Color, unicode: t.Unicode, mark: "...", arrow: "->", rule: "-", limit: opts.Limit}
 	if t.Unicode {
 		p.mark, p.arrow, p.rule = "…", "→", "─"
 	}

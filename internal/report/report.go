@@ -35,6 +35,8 @@ type Options struct {
 	Terminal term.Terminal
 	// Version is the program's version, for formats that name the product.
 	Version string
+	// Limit is how many findings the table shows; 0 stands for all.
+	Limit int
 	// Evidence is how many pieces of evidence [Explain] shows: 0 stands for
 	// 25, less than 0 for all that the finding holds.
 	Evidence int

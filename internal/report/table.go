@@ -34,9 +34,13 @@ func (p *page) findings(r *finding.Report) {
 	}
 
 	ids := shortIDs(r.Findings)
-	rows := make([][]string, len(r.Findings))
-	for i := range r.Findings {
-		f := &r.Findings[i]
+	shown := r.Findings
+	if p.limit > 0 && len(shown) > p.limit {
+		shown = shown[:p.limit]
+	}
+	rows := make([][]string, len(shown))
+	for i := range shown {
+		f := &shown[i]
 		row := []string{strconv.Itoa(f.RiskScore), ids[i], who(f)}
 		if p.width >= wide {
 			row = append(row, accountText(f.Cloud.Account, false))
@@ -61,9 +65,13 @@ func (p *page) findings(r *finding.Report) {
 	}
 	t := p.table(cols, rows)
 	t.header()
-	for i := range r.Findings {
-		t.row(i, riskStyle(r.Findings[i].RiskScore))
-		p.details(&r.Findings[i])
+	for i := range shown {
+		t.row(i, riskStyle(shown[i].RiskScore))
+		p.details(&shown[i])
+		p.blank()
+	}
+	if n := len(r.Findings) - len(shown); n > 0 {
+		p.line(term.Plural(n, "more finding") + ", lower in order: `--limit 0` shows them all, and the formats for programs always do.")
 		p.blank()
 	}
 }
