@@ -17,7 +17,7 @@ from seed_names import NAMES
 # The names stand in the text: as a parameter, DuckDB does not make a set of
 # them. Files larger than its 16 MB default would need maximum_object_size.
 QUERY = f"""
-SELECT (epoch(r.eventTime) // 900)::BIGINT AS bin, r.userIdentity.arn AS arn, r.userIdentity.accountId AS account, count(*) AS n,
+SELECT epoch_us(r.eventTime) // 900000000 AS bin, r.userIdentity.arn AS arn, r.userIdentity.accountId AS account, count(*) AS n,
        count(DISTINCT r.eventName) AS apis, count(DISTINCT r.awsRegion) AS regions, count(DISTINCT r.sourceIPAddress) AS ips,
        min(r.eventTime), max(r.eventTime)
 FROM (SELECT unnest(Records) AS r FROM read_json(?, columns = {{
