@@ -28,7 +28,9 @@ func paceGC() (stop func()) {
 			metrics.Read(sample)
 			want := 100
 			switch live := sample[0].Value.Uint64(); {
-			case live > 160<<20:
+			case live > 200<<20:
+				want = 10
+			case live > 100<<20:
 				want = 20
 			case live > 48<<20:
 				want = 40

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -226,11 +227,11 @@ func (w *groupWorker) count(f *found, m []call) {
 		if a.api != b.api {
 			return cmp.Compare(a.api, b.api)
 		}
-		return cmp.Compare(a.target, b.target)
+		return bytes.Compare(a.target[:], b.target[:])
 	})
 	perAPI := w.perAPI[:0]
 	var services, globals, techniques textCounts
-	regions := w.symbolsA[:0]
+	regions := w.symbolsA[:0] // by number plus one
 	for k, i := range order {
 		c := &m[i]
 		if k == 0 || m[order[k-1]].api != c.api {
@@ -250,7 +251,7 @@ func (w *groupWorker) count(f *found, m []call) {
 			f.DenialReasons[c.reason.String()]++
 		}
 		if !w.apis[c.api].Global {
-			regions.add(c.region, 1)
+			regions.add(uint32(c.region)+1, 1)
 		}
 	}
 	f.APIs = make([]finding.API, len(perAPI))
@@ -278,8 +279,15 @@ func (w *groupWorker) count(f *found, m []call) {
 		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Name, b.Name))
 	})
 	f.Services, f.GlobalServices = services.list(), globals.list()
-	f.Regions, _ = regions.list(e, maxListed)
+	var named textCounts
+	for _, r := range regions.merge() {
+		named.add(e.regions.names[r.symbol-1], r.n)
+	}
 	w.symbolsA = regions
+	f.Regions = named.list()
+	if len(f.Regions) > maxListed {
+		f.Regions = f.Regions[:maxListed]
+	}
 	f.Techniques = []finding.Technique{}
 	for _, t := range techniques.list() {
 		name := ""
@@ -333,7 +341,7 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 		}
 	}
 	for i := range m {
-		if m[i].flags&sharedCall == 0 {
+		if !m[i].shared() {
 			continue
 		}
 		for _, a := range e.copies[m[i].key] {
@@ -560,7 +568,7 @@ func (w *groupWorker) evidence(f *found, m []call) {
 		f.Evidence = append(f.Evidence, finding.Evidence{
 			EventID: w.eventID(c), Time: formatTime(c.time), Service: api.Service, Operation: api.Name,
 			Outcome: c.outcome.String(), Account: e.symbols.text(ctx.account),
-			Region: e.symbols.text(c.region), IP: e.symbols.text(ctx.address),
+			Region: e.regions.names[c.region], IP: e.symbols.text(ctx.address),
 			At: finding.At{File: w.path(c.file), Record: int(c.record) + 1},
 		})
 	}

@@ -18,9 +18,9 @@ type context struct {
 	kind                                event.ActorKind
 }
 
-// nameSuffix marks a context's name that is the end of its principal, from
-// the byte offset in the other bits on: the usual case, and a text saved.
-const nameSuffix = 1 << 31
+// suffix marks a name or label that is the end of the context's principal,
+// from the byte offset in the other bits on: the usual case, and a text saved.
+const suffix = 1 << 31
 
 // contextHash identifies a context: two independent 64-bit hashes over its
 // parts, with seeds that no input can know.
@@ -147,32 +147,39 @@ func (e *Engine) newContext(ev *event.Event) context {
 	}
 	c := context{
 		principal: in(a.Principal), account: in(ev.Account), recipient: in(ev.Recipient),
-		session: in(a.Session), key: in(a.Key), label: in(a.Label), creator: in(a.Creator),
+		session: in(a.Session), key: in(a.Key), creator: in(a.Creator),
 		address: in(ev.Address), endpoint: in(ev.Endpoint), agent: in(ev.UserAgent),
 		cloud: ev.Cloud, kind: a.Kind,
 	}
-	if n := len(a.Principal) - len(a.Name); len(a.Name) > 0 && n >= 0 && len(a.Principal) <= maxText &&
-		string(a.Principal[n:]) == string(a.Name) {
-		c.name = nameSuffix | uint32(n)
-	} else {
-		c.name = in(a.Name)
+	end := func(b []byte) uint32 {
+		n := len(a.Principal) - len(b)
+		if len(b) > 0 && n >= 0 && len(a.Principal) <= maxText && string(a.Principal[n:]) == string(b) {
+			return suffix | uint32(n)
+		}
+		return in(b)
 	}
+	c.name, c.label = end(a.Name), end(a.Label)
 	return c
+}
+
+// textOf returns the text of a name or label of the context.
+func (e *Engine) textOf(c *context, s uint32) string {
+	if s&suffix != 0 {
+		return e.symbols.text(c.principal)[s&^suffix:]
+	}
+	return e.symbols.text(s)
 }
 
 // nameOf returns the context's name across accounts, or "".
 func (e *Engine) nameOf(c *context) string {
-	if c.name&nameSuffix != 0 {
-		return e.symbols.text(c.principal)[c.name&^nameSuffix:]
-	}
-	return e.symbols.text(c.name)
+	return e.textOf(c, c.name)
 }
 
 // label returns a name for people: the context's label, else what follows
 // the last slash of the principal.
 func (e *Engine) labelOf(c *context) string {
 	if c.label != 0 && c.kind != event.AWSRole {
-		return e.symbols.text(c.label)
+		return e.textOf(c, c.label)
 	}
 	p := e.symbols.text(c.principal)
 	return p[strings.LastIndexByte(p, '/')+1:]
@@ -186,8 +193,8 @@ func (e *Engine) compareContexts(a, b *context) int {
 		e.compareTexts(a.session, b.session), e.compareTexts(a.key, b.key),
 		e.compareTexts(a.address, b.address), e.compareTexts(a.agent, b.agent),
 		e.compareTexts(a.endpoint, b.endpoint), e.compareTexts(a.recipient, b.recipient),
-		e.compareTexts(a.label, b.label), e.compareTexts(a.creator, b.creator),
-		strings.Compare(e.nameOf(a), e.nameOf(b)),
+		e.compareTexts(a.creator, b.creator),
+		strings.Compare(e.textOf(a, a.label), e.textOf(b, b.label)), strings.Compare(e.nameOf(a), e.nameOf(b)),
 	)
 }
 

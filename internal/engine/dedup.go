@@ -84,7 +84,7 @@ func (e *Engine) distinct(calls []call) []call {
 		for j < len(calls) && calls[j].key == calls[i].key {
 			j++
 		}
-		if j-i > 1 && calls[i].flags&sharedCall != 0 {
+		if j-i > 1 && calls[i].shared() {
 			e.noteCopies(calls[i:j])
 		}
 		out = append(out, calls[i])
@@ -97,8 +97,8 @@ func (e *Engine) distinct(calls []call) []call {
 // record of an operation, then the copy that knows its caller, then by
 // content, then by where it lies.
 func (e *Engine) compareCopies(a, b *call) int {
-	if a.rank != b.rank {
-		return int(b.rank) - int(a.rank)
+	if a.rank() != b.rank() {
+		return b.rank() - a.rank()
 	}
 	if a.context != b.context || a.api != b.api || a.time != b.time || a.outcome != b.outcome ||
 		a.reason != b.reason || a.region != b.region || a.id != b.id || a.target != b.target {
@@ -120,7 +120,7 @@ func (e *Engine) compareContent(a, b *call) int {
 	if c := cmp.Or(
 		cmp.Compare(a.time, b.time), e.compareContexts(ca, cb),
 		cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.reason, b.reason),
-		e.compareTexts(a.region, b.region), e.compareTexts(a.id, b.id),
+		strings.Compare(e.regions.names[a.region], e.regions.names[b.region]), e.compareTexts(a.id, b.id),
 	); c != 0 {
 		return c
 	}

@@ -53,6 +53,7 @@ type Engine struct {
 	calls    *store[call, *call]
 	others   *store[keyOnly, *keyOnly]
 	links    linkTable
+	regions  regionTable
 
 	targetSeed maphash.Seed
 	// copies holds the accounts of further copies of an act, by its key.
@@ -118,12 +119,12 @@ type Collector struct {
 	others  storeWriter[keyOnly, *keyOnly]
 	matcher *plan.Matcher
 	links   []link
-	regions map[string]uint32
+	regions map[string]uint16
 }
 
 // Collector returns a new collector; each goroutine needs its own.
 func (e *Engine) Collector() *Collector {
-	c := &Collector{e: e, regions: map[string]uint32{}, matcher: e.newMatcher()}
+	c := &Collector{e: e, regions: map[string]uint16{}, matcher: e.newMatcher()}
 	c.calls.s, c.others.s = e.calls, e.others
 	return c
 }
@@ -169,10 +170,10 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	t := call{
 		time: ev.Time, key: ev.Key, context: e.context(&c.cache, ev), api: ev.API.ID,
 		region: c.region(ev.Region), file: file, record: record,
-		outcome: ev.Outcome, reason: ev.Reason, rank: ev.Rank, windows: mask,
+		outcome: ev.Outcome, reason: ev.Reason, status: callStatus(min(ev.Rank, 127)), windows: mask,
 	}
 	if ev.Shared {
-		t.flags |= sharedCall
+		t.status |= sharedCall
 	}
 	if k, ok := event.ParseUUID(ev.ID); !ok || k != ev.Key {
 		id := ev.ID
@@ -182,7 +183,7 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 		t.id = e.symbols.intern(id)
 	}
 	h := maphash.Bytes(e.targetSeed, ev.Target)
-	t.target = uint32(h ^ h>>32)
+	t.target = [6]byte{byte(h), byte(h >> 8), byte(h >> 16), byte(h >> 24), byte(h >> 32), byte(h >> 40)}
 	c.calls.add(part, t)
 	return Scored
 }
@@ -197,20 +198,48 @@ const (
 	Scored
 )
 
-// region interns through a small map: there are few.
-func (c *Collector) region(r []byte) uint32 {
-	if s, ok := c.regions[string(r)]; ok {
-		return s
+// region numbers a region, through a map of the collector's own.
+func (c *Collector) region(r []byte) uint16 {
+	if n, ok := c.regions[string(r)]; ok {
+		return n
 	}
 	if len(r) > maxText {
 		r = r[:maxText]
 	}
-	s := c.e.symbols.intern(r)
-	if len(c.regions) > 1024 {
-		clear(c.regions)
+	n := c.e.regions.number(string(r))
+	c.regions[string(r)] = n
+	return n
+}
+
+// regionTable numbers the regions of a run. There are some dozens of them;
+// made-up ones past the last number share it.
+type regionTable struct {
+	mu      sync.Mutex
+	numbers map[string]uint16
+	names   []string
+}
+
+const maxRegions = 1<<16 - 1
+
+func (t *regionTable) number(name string) uint16 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := t.numbers[name]
+	if ok {
+		return n
 	}
-	c.regions[string(r)] = s
-	return s
+	if t.numbers == nil {
+		t.numbers = map[string]uint16{}
+	}
+	if len(t.names) == maxRegions {
+		t.names = append(t.names, "(others)")
+	}
+	n = uint16(min(len(t.names), maxRegions))
+	if int(n) < maxRegions {
+		t.names = append(t.names, name)
+		t.numbers[name] = n
+	}
+	return n
 }
 
 // Close hands over what the collector still holds.

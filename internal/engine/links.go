@@ -209,18 +209,21 @@ func (o *origins) hashWide(id uint32) uint64 {
 
 // severalAccounts returns the wide groups that touch two accounts or more.
 func (o *origins) severalAccounts() map[uint64]bool {
-	first := map[uint64]uint32{}
-	several := map[uint64]bool{}
-	for i := range o.e.contexts.n {
-		h, ok := o.wideHash(uint32(i))
-		if !ok {
-			continue
+	type touch struct {
+		group   uint64
+		account uint32
+	}
+	touches := make([]touch, 0, len(o.wide))
+	for i, h := range o.wide {
+		if h != 0 {
+			touches = append(touches, touch{h, o.e.contexts.at(uint32(i)).account})
 		}
-		account := o.e.contexts.at(uint32(i)).account
-		if old, seen := first[h]; !seen {
-			first[h] = account
-		} else if old != account {
-			several[h] = true
+	}
+	slices.SortFunc(touches, func(a, b touch) int { return cmp.Compare(a.group, b.group) })
+	several := map[uint64]bool{}
+	for i := 1; i < len(touches); i++ {
+		if a, b := touches[i-1], touches[i]; a.group == b.group && a.account != b.account {
+			several[b.group] = true
 		}
 	}
 	return several

@@ -13,51 +13,58 @@ import (
 	"vedette/internal/event"
 )
 
-// call is a scoring event as the engine keeps it: a fixed tuple.
+// call is a scoring event as the engine keeps it: a fixed tuple of 56 bytes,
+// laid out so that nothing of it is padding.
 type call struct {
 	time    int64
 	key     event.Key
 	context uint32
 	api     uint32
-	region  uint32 // symbol
 	file    uint32
 	record  uint32
-	id      uint32 // symbol of the event's id; 0 where the key is the id
-	target  uint32 // hash of what was asked for
+	id      uint32  // symbol of the event's id; 0 where the key is the id
+	region  uint16  // number in the engine's table of regions
+	target  [6]byte // hash of what was asked for
 	outcome event.Outcome
 	reason  event.Reason
-	rank    uint8
-	flags   callFlag
+	status  callStatus
 	windows uint8 // bit i: window i of the engine selects it
 }
 
-type callFlag uint8
+// callStatus is the rank of a call among its copies, and whether its key
+// stands for copies in several accounts.
+type callStatus uint8
 
-const (
-	sharedCall callFlag = 1 << iota // its key stands for copies in several accounts
-)
+const sharedCall callStatus = 1 << 7
 
-const callSize = 8 + 16 + 7*4 + 5 // as written to disk
+func (c *call) rank() int    { return int(c.status &^ sharedCall) }
+func (c *call) shared() bool { return c.status&sharedCall != 0 }
+
+const callSize = 56 // in memory and on disk
 
 func (c *call) put(b []byte) {
 	le := binary.LittleEndian
 	le.PutUint64(b, uint64(c.time))
 	le.PutUint64(b[8:], c.key.Hi)
 	le.PutUint64(b[16:], c.key.Lo)
-	for i, v := range [...]uint32{c.context, c.api, c.region, c.file, c.record, c.id, c.target} {
+	for i, v := range [...]uint32{c.context, c.api, c.file, c.record, c.id} {
 		le.PutUint32(b[24+4*i:], v)
 	}
-	b[52], b[53], b[54], b[55], b[56] = byte(c.outcome), byte(c.reason), c.rank, byte(c.flags), c.windows
+	le.PutUint16(b[44:], c.region)
+	copy(b[46:], c.target[:])
+	b[52], b[53], b[54], b[55] = byte(c.outcome), byte(c.reason), byte(c.status), c.windows
 }
 
 func (c *call) get(b []byte) {
 	le := binary.LittleEndian
 	c.time = int64(le.Uint64(b))
 	c.key = event.Key{Hi: le.Uint64(b[8:]), Lo: le.Uint64(b[16:])}
-	for i, p := range [...]*uint32{&c.context, &c.api, &c.region, &c.file, &c.record, &c.id, &c.target} {
+	for i, p := range [...]*uint32{&c.context, &c.api, &c.file, &c.record, &c.id} {
 		*p = le.Uint32(b[24+4*i:])
 	}
-	c.outcome, c.reason, c.rank, c.flags, c.windows = event.Outcome(b[52]), event.Reason(b[53]), b[54], callFlag(b[55]), b[56]
+	c.region = le.Uint16(b[44:])
+	copy(c.target[:], b[46:])
+	c.outcome, c.reason, c.status, c.windows = event.Outcome(b[52]), event.Reason(b[53]), callStatus(b[54]), b[55]
 }
 
 // record is a fixed-size tuple that a store can hold.

@@ -42,7 +42,10 @@ type tally struct {
 	tries map[try]tries
 }
 
-type try struct{ api, target uint32 }
+type try struct {
+	api    uint32
+	target [6]byte
+}
 
 type tries struct{ throttled, answered int32 }
 

@@ -179,10 +179,12 @@ func short(id, home string) string {
 // notableSlice is the part of the principal that fires by itself and is less
 // than the whole.
 func notableSlice(f *finding.Finding) *finding.Slice {
-	if f.WorstSlice == "" || len(f.Slices) == 0 || f.Slices[0].Events >= f.Events {
-		return nil
+	for i := range f.Slices {
+		if s := &f.Slices[i]; f.WorstSlice != "" && s.Name == f.WorstSlice && s.Events < f.Events {
+			return s
+		}
 	}
-	return &f.Slices[0]
+	return nil
 }
 
 func sliceText(s *finding.Slice) string {

@@ -58,7 +58,7 @@ func (id *identity) resolve(raw []byte) {
 		buf = []byte{}
 	}
 	built := id.built[:0]
-	if need := 4*len(raw) + 256; cap(built) < need {
+	if need := 2*len(raw) + 256; cap(built) < need {
 		built = make([]byte, 0, need)
 	}
 	*id = identity{raw: buf, built: built}
