@@ -256,6 +256,9 @@ func (d *decoder) api(source, name []byte) *event.API {
 		return a
 	}
 	a := d.resolve(source, name)
+	if len(k) > 2*maxName {
+		return a
+	}
 	if len(d.apis) >= maxCached {
 		clear(d.apis)
 	}
@@ -263,10 +266,11 @@ func (d *decoder) api(source, name []byte) *event.API {
 	return a
 }
 
-// maxCached bounds the caches that hostile input could otherwise grow.
+// maxCached bounds the caches that hostile input could otherwise grow, in
+// entries.
 const maxCached = 1 << 16
 
-// maxName bounds a name that no catalogue knows.
+// maxName bounds a name that no catalogue knows, and one that a cache keeps.
 const maxName = 256
 
 func (d *decoder) resolve(source, name []byte) *event.API {
@@ -348,7 +352,9 @@ func (d *decoder) result(r *record, ev *event.Event) {
 		if len(d.codes) >= maxCached {
 			clear(d.codes)
 		}
-		d.codes[string(r.code)] = o
+		if len(r.code) <= maxName {
+			d.codes[string(r.code)] = o
+		}
 	}
 	ev.Outcome = o
 	if o == event.Denied {

@@ -25,14 +25,25 @@ type identity struct {
 type identityCache struct {
 	seed  maphash.Seed
 	slots []identity
+	large identity // too long to be kept: the last one alone
 }
 
-const identitySlots = 1 << 12
+const (
+	identitySlots = 1 << 12
+	// maxIdentity bounds the element that a slot keeps, in bytes; real ones
+	// have a few hundred.
+	maxIdentity = 4 << 10
+)
 
 func (c *identityCache) get(raw []byte) *identity {
 	if c.slots == nil {
 		c.seed = maphash.MakeSeed()
 		c.slots = make([]identity, identitySlots)
+	}
+	if len(raw) > maxIdentity {
+		c.large = identity{}
+		c.large.resolve(raw)
+		return &c.large
 	}
 	id := &c.slots[maphash.Bytes(c.seed, raw)%identitySlots]
 	if id.raw == nil || !bytes.Equal(id.raw, raw) {

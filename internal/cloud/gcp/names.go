@@ -21,6 +21,9 @@ func (d *decoder) api(service, method []byte) *event.API {
 		return a
 	}
 	a := d.resolve(service, method)
+	if len(d.key) > 2*maxName {
+		return a
+	}
 	if len(d.apis) >= maxCached {
 		clear(d.apis)
 	}
