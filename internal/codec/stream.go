@@ -224,7 +224,7 @@ func (s *Stream) member(c byte) {
 	if !ok {
 		return
 	}
-	name := string(key[1 : len(key)-1])
+	holds := containers[string(key[1:len(key)-1])]
 	if !s.space() || s.buf[s.pos] != ':' {
 		s.Resync()
 		return
@@ -233,7 +233,7 @@ func (s *Stream) member(c byte) {
 	if !s.space() {
 		return
 	}
-	if containers[name] && s.buf[s.pos] == '[' {
+	if holds && s.buf[s.pos] == '[' {
 		s.pos++
 		s.mode = array
 		return

@@ -44,7 +44,7 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 			if w.keys, err = e.others.take(p, w.keys); err != nil {
 				return fmt.Errorf("read back event ids: %w", err)
 			}
-			dropped.Add(int64(copiesOf(w.keys)))
+			dropped.Add(int64(copiesOf(w.keys, w.calls)))
 		}
 		kept.Add(int64(len(w.calls)))
 		for _, c := range w.calls {
@@ -58,11 +58,17 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 	return Stats{Duplicates: int(dropped.Load()), Scoring: int(kept.Load())}, err
 }
 
-// copiesOf counts the keys that stand more than once, beyond the first.
-func copiesOf(keys []keyOnly) (n int) {
+// copiesOf counts the events that do not score and of which another copy was
+// met: an equal key before, or a call, which are in order of key.
+func copiesOf(keys []keyOnly, calls []call) (n int) {
 	slices.SortFunc(keys, func(a, b keyOnly) int { return event.Key(a).Compare(event.Key(b)) })
-	for i := 1; i < len(keys); i++ {
-		if keys[i] == keys[i-1] {
+	k := 0
+	for i := range keys {
+		key := event.Key(keys[i])
+		for k < len(calls) && calls[k].key.Less(key) {
+			k++
+		}
+		if i > 0 && keys[i] == keys[i-1] || k < len(calls) && calls[k].key == key {
 			n++
 		}
 	}

@@ -15,6 +15,9 @@ type record struct {
 	time, operation, category, location      []byte
 	resource, id, subscription, group        []byte
 	status, subStatus, resultType, signature []byte
+	// tableStatus is the status as a row of the AzureActivity table has it,
+	// which the conversion of such rows passes on.
+	tableStatus                              []byte
 	description, statusCode, statusText, uri []byte
 	address, http, caller, claims            []byte
 	identity, authorization, tenant          []byte
@@ -53,6 +56,8 @@ func (r *record) read(b []byte) (int, event.Verdict) {
 			r.status = valueOf(val)
 		case "subStatus", "sub_status":
 			r.subStatus = valueOf(val)
+		case "tableStatus":
+			r.tableStatus = val
 		case "resultType":
 			r.resultType = val
 		case "resultSignature":

@@ -24,8 +24,12 @@ func (d *decoder) result(c *call, ev *event.Event) {
 		c.state = started
 	}
 	if ev.Log == event.AzureActivity {
-		if ev.Seed.Status = status; string(c.state) == "succeeded" {
-			ev.Seed.Status = success
+		// Other shapes than the table's own say Succeeded where it would say
+		// Success.
+		if ev.Seed.Status = s.Text(c.tableStatus); len(ev.Seed.Status) == 0 {
+			if ev.Seed.Status = status; string(c.state) == "succeeded" {
+				ev.Seed.Status = success
+			}
 		}
 		switch string(c.state) {
 		case "success", "succeeded":
