@@ -136,3 +136,44 @@ func TestStatement40_LongNames(t *testing.T) {
 	}
 	runtime.KeepAlive(r)
 }
+
+// TestStatement44_SameBytes: the same input gives the same report byte for
+// byte, also where tables are full and hashes of many requests are compared:
+// nothing of what is shown may hang on a random seed.
+func TestStatement44_SameBytes(t *testing.T) {
+	const n = 100000
+	template := (&call{User: "ada", Source: "ec2.amazonaws.com", Name: "DescribeInstances", ID: "EVENTID", Params: map[string]any{"id": "TARGET"}}).record()
+	var b strings.Builder
+	for i := range n {
+		strings.NewReplacer("EVENTID", uuid(i), "TARGET", fmt.Sprintf("i-%017x", i*7919)).WriteString(&b, template)
+		b.WriteByte('\n')
+	}
+	// A second caller, copies that differ in what was asked for, retries.
+	for i, c := range burst(n, 200, 12, 0, call{Role: "deploy", Session: "s", Code: "ThrottlingException"}) {
+		for copy := range 2 {
+			c.Params = map[string]any{"x": i % 5, "copy": copy}
+			b.WriteString(c.record())
+			b.WriteByte('\n')
+		}
+	}
+	dir := folder(t, map[string]string{"log": b.String()})
+	var want string
+	for i := range 3 {
+		opts := options(t, dir)
+		opts.Engine.Workers = 1 + i
+		res := run(t, opts)
+		if res.Report.Summary.Duplicates != 200 || len(res.Report.Findings) != 2 {
+			t.Fatalf("%d duplicates, findings %v", res.Report.Summary.Duplicates, verdicts(res))
+		}
+		for _, f := range res.Report.Findings {
+			if f.Events > 1000 && f.Targets != n {
+				t.Errorf("%d distinct requests, want %d", f.Targets, n)
+			}
+		}
+		if got := whole(t, res); want == "" {
+			want = got
+		} else if got != want {
+			t.Errorf("run %d differs from run 0", i)
+		}
+	}
+}
