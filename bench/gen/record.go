@@ -101,6 +101,9 @@ func (w *writer) caller(n int) caller {
 	}
 	if c.kind == 'r' {
 		c.session = int(w.now.Sub(start)/time.Hour)*8 + w.rng.IntN(8)
+		if w.each > 0 {
+			c.session = n % 8 // all its calls in one session
+		}
 	}
 	return c
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"vedette/internal/codec/inflate"
 )
 
 // Limits on what an input may make us do.
@@ -39,6 +41,11 @@ type Opener struct {
 	in   *bufio.Reader
 	gz   gzip.Reader
 	zstd *zstd.Decoder
+
+	// For objects that are taken whole.
+	inflate inflate.Decoder
+	raw     bytes.Buffer
+	text    []byte
 }
 
 // Open returns the decompressed bytes of src, whatever it is compressed

@@ -80,12 +80,14 @@ func (r *reader) file(in input) {
 }
 
 func (r *reader) content(f *os.File) error {
-	src, err := r.open.Open(interruptible{r.ctx, f})
-	if err != nil {
-		return err
+	size := int64(-1)
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
 	}
 	s := &r.streams[0]
-	s.Reset(src)
+	if err := r.open.Attach(s, interruptible{r.ctx, f}, size); err != nil {
+		return err
+	}
 	head := s.Head(4096)
 	switch kind := rows.Sniff(head); {
 	case looksLikeJSON(head):
