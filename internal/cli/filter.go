@@ -28,6 +28,9 @@ func (f *filter) set() bool {
 	return f.Since != "" || f.Until != "" || f.Last != "" || len(f.Actor) > 0 || len(f.Account) > 0 || f.MinRisk > 0
 }
 
+// dated reports whether findings are chosen by time.
+func (f *filter) dated() bool { return f.Since != "" || f.Until != "" || f.Last != "" }
+
 // check reads the flags before anything else is done.
 func (f *filter) check() (err error) {
 	if f.since, err = parseTime("--since", f.Since); err != nil {

@@ -84,6 +84,9 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 			return err
 		}
 	}
+	if c.Format == "table" && len(c.Actor)+len(c.Account) == 0 && !c.dated() {
+		opts.Engine.Detail = c.Limit // no more are shown, nor looked into
+	}
 	res, err := run(ctx, opts, std, c.Quiet)
 	if err != nil {
 		return err

@@ -11,10 +11,12 @@ import (
 	"vedette/internal/plan"
 )
 
-// assemble makes the finding of some firing windows and the calls in them.
+// assemble makes the finding of some firing windows and the calls in them:
+// its verdict, its actor and its id. What else it holds is filled in by
+// detail.
 func (w *groupWorker) assemble(m []call, windows []fired, g groupKey) *found {
 	e := w.e
-	f := &found{first: m[0].time, last: m[len(m)-1].time}
+	f := &found{first: m[0].time, last: m[len(m)-1].time, calls: m, scope: g.scope}
 	f.Scope = g.scope
 	f.FirstSeen, f.LastSeen = formatTime(f.first), formatTime(f.last)
 
@@ -34,28 +36,54 @@ func (w *groupWorker) assemble(m []call, windows []fired, g groupKey) *found {
 	}
 	f.Events, f.DistinctAPIs = w.tally.events, w.tally.apis
 	f.ThrottledRetries = len(m) - f.Events
+	last := uint32(0)
 	for i := range m {
 		w.tally.remove(&m[i])
+		addOutcome(&f.Outcomes, &m[i])
+		if id := m[i].context; i == 0 || id != last {
+			last = id
+			if h, ok := w.origins.wideHash(id); ok && !slices.Contains(f.wide, h) {
+				f.wide = append(f.wide, h)
+			}
+		}
 	}
+	w.actor(f)
 
-	w.count(f, m)
-	w.who(f, m, g)
-	w.slices(f, m)
-	w.evidence(f, m)
-
-	first := e.contexts.at(m[0].context)
 	group := []string{f.Detections[0].ID, f.Scope, f.Cloud.Provider, f.Actor.ID}
 	if g.scope == "account" {
 		group = append(group, f.Cloud.Account.ID)
 		if e.opts.BySession {
-			group = append(group, e.symbols.text(cutOf(first)))
+			group = append(group, e.symbols.text(cutOf(e.contexts.at(m[0].context))))
 		}
-	}
-	if g.scope == "origin" {
+	} else {
 		f.Campaign = w.campaignID(m)
 	}
 	f.ID = findingID(append(group, string(m[0].key.AppendUUID(nil)))...)
 	return f
+}
+
+// actor names the finding's principal and account. Over several accounts
+// there is no account of the finding's own.
+func (w *groupWorker) actor(f *found) {
+	e := w.e
+	id := f.calls[0].context
+	first := e.contexts.at(id)
+	f.Cloud.Provider = first.cloud.String()
+	if f.scope == "origin" {
+		wide, _ := w.origins.wideOf(id)
+		f.Actor = finding.Actor{Kind: wide.kind.String(), ID: wide.text, Name: wide.text[strings.LastIndexByte(wide.text, '/')+1:]}
+		return
+	}
+	f.Actor = finding.Actor{Kind: first.kind.String(), ID: e.symbols.text(first.principal), Name: e.labelOf(first)}
+	f.Cloud.Account.ID = e.symbols.text(first.account)
+}
+
+// detail fills in the rest of a finding, from its calls.
+func (w *groupWorker) detail(f *found) {
+	w.count(f, f.calls)
+	w.who(f, f.calls)
+	w.slices(f, f.calls)
+	w.evidence(f, f.calls)
 }
 
 func (w *groupWorker) window(f *fired) finding.Window {
@@ -243,7 +271,6 @@ func (w *groupWorker) count(f *found, m []call) {
 		}
 		a.events++
 		addOutcome(&a.outcomes, c)
-		addOutcome(&f.Outcomes, c)
 		if c.outcome == event.Denied {
 			if f.DenialReasons == nil {
 				f.DenialReasons = map[string]int{}
@@ -314,7 +341,7 @@ func (w *groupWorker) technique(a *event.API, c *call) string {
 
 // who fills in the actor, its accounts, addresses, clients, sessions, keys,
 // origin and chain.
-func (w *groupWorker) who(f *found, m []call, g groupKey) {
+func (w *groupWorker) who(f *found, m []call) {
 	e := w.e
 	contexts := w.symbolsB[:0]
 	for i := range m {
@@ -336,9 +363,6 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 		sessions.add(c.session, x.n)
 		keys.add(c.key, x.n)
 		places = append(places, placeCount{place{c.address, c.endpoint, c.agent}, x.n})
-		if h, ok := w.origins.wideHash(x.symbol); ok && !slices.Contains(f.wide, h) {
-			f.wide = append(f.wide, h)
-		}
 	}
 	for i := range m {
 		if !m[i].shared() {
@@ -358,7 +382,7 @@ func (w *groupWorker) who(f *found, m []call, g groupKey) {
 	f.Keys, f.KeysTotal = keys.list(e, maxListed)
 	w.addresses(f, places)
 	f.Clients = w.clients(places)
-	w.actor(f, m, g, contexts)
+	w.origin(f, contexts)
 }
 
 // placeCount is where calls came from and with what, and how many did.
@@ -444,22 +468,9 @@ func (w *groupWorker) clients(places []placeCount) []finding.Client {
 	return out
 }
 
-// actor names the finding's principal, its origin and the chain between.
-func (w *groupWorker) actor(f *found, m []call, g groupKey, contexts symbolCounts) {
+// origin says who stands behind the finding's sessions, and by what chain.
+func (w *groupWorker) origin(f *found, contexts symbolCounts) {
 	e := w.e
-	first := e.contexts.at(m[0].context)
-	f.Cloud.Provider = first.cloud.String()
-	f.Actor = finding.Actor{
-		Kind: first.kind.String(), ID: e.symbols.text(first.principal), Name: e.labelOf(first),
-	}
-	f.Cloud.Account.ID = e.symbols.text(first.account)
-	if g.scope == "origin" {
-		// Several accounts, so no account of the finding's own.
-		f.Cloud.Account = finding.Account{}
-		wide, _ := w.origins.wideOf(m[0].context)
-		f.Actor = finding.Actor{Kind: wide.kind.String(), ID: wide.text, Name: wide.text[strings.LastIndexByte(wide.text, '/')+1:]}
-	}
-
 	type originCount struct {
 		memo originMemo
 		n    int

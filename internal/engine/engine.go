@@ -30,6 +30,9 @@ type Options struct {
 	Memory int64
 	// Workers is how many goroutines evaluate; at least 1.
 	Workers int
+	// Detail is how many findings, in order, are told in full; the others have
+	// their verdict, actor and figures alone. Zero means all.
+	Detail int
 	// Evidence is the greatest number of events a finding lists; negative
 	// means all.
 	Evidence int
@@ -273,6 +276,7 @@ func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, e
 		return nil, stats, err
 	}
 	slices.SortFunc(found, compareFindings)
+	run.details(found)
 	out := make([]finding.Finding, len(found))
 	for i, f := range found {
 		out[i] = f.Finding

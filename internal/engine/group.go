@@ -28,7 +28,9 @@ type run struct {
 type found struct {
 	finding.Finding
 	first, last int64
+	scope       string
 	wide        []uint64
+	calls       []call // until its details are filled in
 }
 
 // groupWorker is what one goroutine needs to evaluate groups.
@@ -328,6 +330,29 @@ func compareCalls(a, b *call) int {
 		return cmp.Compare(a.file, b.file)
 	}
 	return cmp.Compare(a.record, b.record)
+}
+
+// details fills in the findings that are to be told in full, which are the
+// first in order.
+func (r *run) details(found []*found) {
+	if n := r.e.opts.Detail; n > 0 && n < len(found) {
+		found = found[:n]
+	}
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(r.e.opts.Workers, len(found)) {
+		wg.Go(func() {
+			w := r.newWorker()
+			for i := range next {
+				w.detail(found[i])
+			}
+		})
+	}
+	for i := range found {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
 }
 
 // campaign looks at a burst of a wide group. Where accounts show it by
