@@ -59,6 +59,7 @@ type decoder struct {
 	scratch  []byte
 	ids      identityCache
 	rec      record // of the event decoded last
+	layout   layout
 }
 
 // record is the raw values of the members that matter.
@@ -77,7 +78,7 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	ev.Reset()
 	r := &d.rec
 	*r = record{}
-	n, v := r.read(b)
+	n, v := r.read(b, &d.layout)
 	if v != event.Decoded {
 		return n, v
 	}
@@ -116,74 +117,19 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 
 // read collects the members of the object at b[0]. It gives up at the first
 // key that only another cloud's record or a container has.
-func (r *record) read(b []byte) (int, event.Verdict) {
+func (r *record) read(b []byte, l *layout) (int, event.Verdict) {
 	o := jsonscan.Members(b)
+	l.begin()
 	for {
-		key, val, ok := o.Next()
+		f, val, ok := l.next(&o)
 		if !ok {
 			break
 		}
-		switch string(key) {
-		case "eventVersion":
-			r.hasVersion = true
-		case "userIdentity":
-			if len(val) > 1 && val[0] == '"' && val[1] == '{' {
-				return 0, event.NotMine // a row of a table, with the struct as text
-			}
-			r.identity = val
-		case "eventTime":
-			r.time = jsonscan.Text(val)
-		case "eventSource":
-			r.source = jsonscan.Text(val)
-		case "eventName":
-			r.name = jsonscan.Text(val)
-		case "awsRegion":
-			r.region = jsonscan.Text(val)
-		case "sourceIPAddress":
-			if r.ip = jsonscan.Text(val); r.ip == nil {
-				// Some pipelines enrich the address in place.
-				r.ip = jsonscan.GetText(val, "ipaddress")
-			}
-		case "userAgent":
-			r.agent = jsonscan.Text(val)
-		case "requestParameters":
-			r.params = val
-		case "responseElements":
-			r.response = val
-		case "errorCode":
-			r.code = jsonscan.Text(val)
-		case "errorMessage":
-			r.message = val
-		case "eventID":
-			r.id = jsonscan.Text(val)
-		case "readOnly":
-			r.readOnly = val
-		case "managementEvent":
-			r.management = val
-		case "eventType":
-			r.kind = jsonscan.Text(val)
-		case "eventCategory":
-			r.category = jsonscan.Text(val)
-		case "recipientAccountId":
-			r.recipient = jsonscan.Scalar(val)
-		case "sharedEventID":
-			r.shared = jsonscan.Text(val)
-		case "vpcEndpointId":
-			r.endpoint = jsonscan.Text(val)
-		case "sessionCredentialFromConsole":
-			r.fromConsole = val
-		case "digestStartTime", "digestS3Object":
-			r.hasDigest = true
-		case "s3":
-			r.hasS3 = true
-		case "Records", "records", "logEvents", "detail", "detail-type", "protoPayload", "logName",
-			"operationName", "CloudTrailEvent", "class_uid", "ecs", "tables", "messageType":
+		if f == foreign || f == fIdentity && len(val) > 1 && val[0] == '"' && val[1] == '{' {
+			// A row of a table has the identity as text.
 			return 0, event.NotMine
-		default:
-			if len(key) > len("userIdentity") && string(key[:len("userIdentity")]) == "userIdentity" {
-				return 0, event.NotMine // a flattened row: userIdentity.arn, userIdentityarn
-			}
 		}
+		r.set(f, val)
 	}
 	switch o.Err() {
 	case nil:

@@ -302,6 +302,40 @@ func (o *Object) toKey() int {
 	return -1
 }
 
+// NextKnown is Next for a member whose key, with its quotes and colon, the
+// caller expects to be the given text, such as `"eventTime":`. Records of one
+// kind have their members in one order, and comparing is cheaper than finding
+// out. ok is false where the next member is another one, or is written with
+// white space: then nothing has moved, and Next tells.
+func (o *Object) NextKnown(key string) (val []byte, ok bool) {
+	b, pos := o.b, o.pos
+	if o.err != nil || o.done || pos >= len(b) {
+		return nil, false
+	}
+	if pos > 1 {
+		if b[pos] != ',' {
+			return nil, false
+		}
+		pos++
+	}
+	if len(b)-pos <= len(key) || string(b[pos:pos+len(key)]) != key {
+		return nil, false
+	}
+	pos += len(key)
+	var end int
+	var err error
+	if b[pos] == '"' {
+		end, err = skipString(b, pos)
+	} else {
+		end, err = Skip(b, pos)
+	}
+	if err != nil {
+		return nil, false
+	}
+	o.pos = end
+	return b[pos:end], true
+}
+
 func (o *Object) fail(err error) ([]byte, []byte, bool) {
 	o.err = err
 	return nil, nil, false
