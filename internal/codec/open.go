@@ -28,7 +28,7 @@ const (
 	// An object that has grown past bombBytes is given up when it is more
 	// than bombRatio times its compressed size: audit logs compress 5 to 50
 	// times, a bomb about a thousand.
-	bombBytes = 256 << 20
+	bombBytes = 64 << 20
 	bombRatio = 400
 )
 

@@ -37,6 +37,7 @@ type Stream struct {
 	// is taken for a record, whatever stands between.
 	loose  bool
 	opener []byte // how records start here: `{"eventVersion"`
+	wasted int64  // bytes looked at in vain, in records that were given up
 }
 
 type mode uint8
@@ -54,7 +55,17 @@ const (
 	lowWater = 1 << 16
 	// peekSize is how far into an object we look for an array of records.
 	peekSize = 1 << 12
+	// Behind every broken record the next one is looked for, which may be
+	// broken as far on: text can be made so that each byte is looked at
+	// hundreds of times. A text is given up when more than hopelessBytes and
+	// hopelessRatio times its length so far were looked at in vain.
+	hopelessBytes = 64 << 20
+	hopelessRatio = 16
 )
+
+// ErrHopeless says that a text is so broken that the rest of it was not
+// looked through.
+var ErrHopeless = errors.New("broken all over: the rest was given up")
 
 // containers are the keys under which objects hold arrays of records:
 // CloudTrail, Azure diagnostics, REST pages, lookup-events,
@@ -320,6 +331,7 @@ func (s *Stream) Pass() (raw []byte, ok bool) {
 			return raw, true
 		}
 		if !errors.Is(err, jsonscan.ErrTruncated) || !s.More() {
+			s.wasted += int64(n)
 			return nil, false
 		}
 	}
@@ -344,32 +356,19 @@ func (s *Stream) learn(rec []byte) {
 // a line.
 func (s *Stream) Resync() {
 	s.loose = true
+	s.wasted += int64(reach(s.Bytes()))
+	if s.hopeless() {
+		s.err, s.pos = ErrHopeless, s.end
+		return
+	}
 	if len(s.opener) == 0 && s.end-s.pos > 2 {
 		s.learnBroken()
 	}
-	line := []byte("\n{")
 	if s.pos < s.end {
 		s.pos++
 	}
 	for {
-		b := s.Bytes()
-		at := bytes.Index(b, line)
-		if at >= 0 {
-			at++
-		}
-		if len(s.opener) > 0 {
-			limit := b
-			if at >= 0 {
-				limit = b[:at]
-			}
-			if i := bytes.Index(limit, s.opener); i >= 0 {
-				at = i
-			}
-		}
-		if at < 0 && len(s.opener) == 0 {
-			at = elementStart(b)
-		}
-		if at >= 0 {
+		if at := s.start(s.Bytes()); at >= 0 {
 			s.pos += at
 			return
 		}
@@ -380,6 +379,69 @@ func (s *Stream) Resync() {
 			return
 		}
 	}
+}
+
+// start returns where in b a record seems to begin, or a negative number.
+func (s *Stream) start(b []byte) int {
+	line := []byte("\n{")
+	if len(s.opener) == 0 {
+		s.wasted += int64(len(b))
+		if at := bytes.Index(b, line); at >= 0 {
+			return at + 1
+		}
+		return elementStart(b)
+	}
+	// The next record is near, mostly. Looking piece by piece, the one of the
+	// two beginnings that never comes is not looked for to the end each time.
+	const piece, overlap = 1 << 12, 1 << 7
+	for from := 0; from < len(b); from += piece {
+		p := b[from:min(from+piece+overlap, len(b))]
+		at := bytes.Index(p, line)
+		if at >= 0 {
+			at++
+			p = p[:at]
+		}
+		if i := bytes.Index(p, s.opener); i >= 0 {
+			at = i
+		}
+		if at >= 0 {
+			return from + at
+		}
+	}
+	return -1
+}
+
+// hopeless reports whether to go on costs more than the text is worth.
+func (s *Stream) hopeless() bool {
+	if s.lent {
+		return s.wasted > hopelessRatio*int64(len(s.buf))
+	}
+	return s.wasted > hopelessBytes+hopelessRatio*s.Offset()
+}
+
+// reach returns how far into a broken record its reader comes.
+func reach(b []byte) int {
+	if len(b) == 0 || b[0] != '{' {
+		return 1
+	}
+	o := jsonscan.Members(b)
+	for {
+		if _, _, ok := o.Next(); !ok {
+			break
+		}
+	}
+	// It breaks off at a key, or in the value behind it.
+	pos := jsonscan.Space(b, o.End())
+	if pos < len(b) && b[pos] == ',' {
+		pos = jsonscan.Space(b, pos+1)
+	}
+	if pos >= len(b) || b[pos] != '"' {
+		return pos
+	}
+	if pos, _ = jsonscan.Skip(b, pos); pos < len(b) && b[pos] == ':' {
+		pos, _ = jsonscan.Skip(b, jsonscan.Space(b, pos+1))
+	}
+	return pos
 }
 
 // learnBroken takes the opener from the broken record's own beginning.

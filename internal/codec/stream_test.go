@@ -303,6 +303,40 @@ func TestStreamReadError(t *testing.T) {
 	}
 }
 
+// TestStreamHopeless: text made so that each record breaks off far behind
+// where the next one seems to begin is given up after a while, and text that
+// is merely bad is not.
+func TestStreamHopeless(t *testing.T) {
+	for _, unit := range []string{`{"eventVersion":`, `{"a":[1,`, "{\"a\":1,\n\"b\":[{", "{x},"} {
+		text := strings.Repeat(unit, (8<<20)/len(unit))
+		var s Stream
+		s.Reset(strings.NewReader(text))
+		walk(t, &s)
+		if at := s.Offset(); !errors.Is(s.Err(), ErrHopeless) || at > 6<<20 {
+			t.Errorf("%q: %v after %d bytes", unit, s.Err(), at)
+		}
+		s.ResetBytes([]byte(text[:1<<20]))
+		walk(t, &s)
+		if !errors.Is(s.Err(), ErrHopeless) {
+			t.Errorf("%q in memory: %v", unit, s.Err())
+		}
+	}
+	// Every second line is broken, in one way or another.
+	var b strings.Builder
+	const n = 20000
+	for i := range n {
+		b.WriteString(record(i) + "\n" + []string{
+			"2024-05-06 09:00:00 ERROR throttled", record(i)[:60], `{"eventVersion":"1.08","eventName":"x","quote":{"a":"b"c"}}`, `{"eventName":"x"]}`,
+		}[i%4] + "\n")
+	}
+	var s Stream
+	s.Reset(strings.NewReader(b.String()))
+	got, broken := walk(t, &s)
+	if whole := slices.DeleteFunc(got, func(r string) bool { return !strings.Contains(r, "nested") }); len(whole) < n*9/10 || broken < n/2 || s.Err() != nil {
+		t.Errorf("%d of %d records, %d broken, %v", len(whole), n, broken, s.Err())
+	}
+}
+
 type stalled struct{}
 
 func (stalled) Read([]byte) (int, error) { return 0, nil }

@@ -298,9 +298,11 @@ func (r *reader) foreign(raw []byte, depth int) {
 			return
 		}
 	}
-	if t := r.shapes.Recognise(raw); t != nil {
-		r.convert(t, raw)
-		return
+	if len(raw) >= minEvent {
+		if t := r.shapes.Recognise(raw); t != nil {
+			r.convert(t, raw)
+			return
+		}
 	}
 	// What is no JSON may have been a record.
 	if !wellFormed(raw) {
@@ -313,6 +315,10 @@ func (r *reader) foreign(raw []byte, depth int) {
 	}
 	r.skip(event.OtherLog)
 }
+
+// minEvent is shorter than any event, which has a time and a name at least:
+// what is shorter is not looked at closely.
+const minEvent = 32
 
 // wellFormed reports whether the members of an object follow one another as
 // they must; that its brackets match is known.
@@ -366,6 +372,9 @@ func (r *reader) text(text []byte, depth int) {
 	s := &r.streams[max(depth, 1)]
 	s.ResetBytes(text)
 	r.records(s, max(depth, 1))
+	if err := s.Err(); err != nil {
+		r.broken(err.Error())
+	}
 }
 
 // leaf counts the record that r.ev was decoded from.
