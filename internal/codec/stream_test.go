@@ -344,7 +344,7 @@ func (stalled) Read([]byte) (int, error) { return 0, nil }
 // TestStreamReuse: a stream that read a text in memory must not write over it
 // when it goes on to read a file.
 func TestStreamReuse(t *testing.T) {
-	text := []byte(strings.Repeat(record(1)+"\n", 3))
+	text := []byte(strings.Repeat(record(1)+"\n", 2000)) // longer than the stream reads ahead
 	before := bytes.Clone(text)
 	var s Stream
 	s.ResetBytes(text)
