@@ -155,7 +155,8 @@ func skipNested(b []byte, pos int) (int, error) {
 	for pos < len(b) {
 		c := b[pos]
 		if !special[c] {
-			if pos+8 > len(b) {
+			// Between strings stands one byte as a rule: not worth eight.
+			if c == ':' || c == ',' || pos+8 > len(b) {
 				pos++
 				continue
 			}
