@@ -192,7 +192,11 @@ func (w *writer) address(b []byte, c caller) []byte {
 	b = append(b, '.')
 	b = strconv.AppendInt(b, int64(c.n>>1&255), 10)
 	b = append(b, '.')
-	return strconv.AppendInt(b, int64(1+c.n%60*4+w.rng.IntN(4)), 10)
+	host := 1 + c.n%60*4
+	if w.each == 0 {
+		host += w.rng.IntN(4)
+	}
+	return strconv.AppendInt(b, int64(host), 10)
 }
 
 // uuid appends a random version 4 UUID.

@@ -28,6 +28,8 @@ func paceGC() (stop func()) {
 			metrics.Read(sample)
 			want := 100
 			switch live := sample[0].Value.Uint64(); {
+			case live > 350<<20:
+				want = 5
 			case live > 200<<20:
 				want = 10
 			case live > 100<<20:

@@ -35,7 +35,7 @@ type counting struct {
 	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session."`
 	NoDedup         bool     `help:"Count copies of one event each time."`
 	IncludeServices bool     `help:"Let calls score that the provider made itself."`
-	Memory          string   `default:"1GiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files."`
+	Memory          string   `default:"128MiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files."`
 	Workers         int      `default:"0" placeholder:"N" help:"Files read at a time (0: one a core)."`
 	Context         string   `type:"path" placeholder:"FILE" help:"YAML with names of accounts, owners of identities, known addresses."`
 	GeoIP           []string `name:"geoip" placeholder:"FILE.mmdb" help:"MaxMind DB with networks (ASN, country); may be given again." sep:"none"`
