@@ -2,6 +2,7 @@ package detection_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +185,9 @@ func TestLoadEmpty(t *testing.T) {
 	}
 }
 
+// yamlBreaks are what YAML counts as the end of a line.
+var yamlBreaks = regexp.MustCompile("\r\n|[\r\n\u0085\u2028\u2029]")
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(sound))
 	for _, name := range []string{"t1580.yaml", "graph.yaml", "seed.yaml"} {
@@ -196,7 +200,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := detection.Load("f", data)
 		if err != nil {
-			lines := strings.Count(string(data), "\n") + 2
+			lines := len(yamlBreaks.Split(string(data), -1)) + 1
 			for _, p := range err.(detection.Problems) {
 				if p.Line < 1 || p.Line > lines || p.Col < 1 || p.Message == "" {
 					t.Errorf("problem is nowhere: %+v", p)
