@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"vedette/internal/detection"
 	"vedette/internal/term"
@@ -15,7 +16,7 @@ type detectionCmd struct {
 }
 
 type detectionCheck struct {
-	Files []string `arg:"" name:"file" help:"Detection files." type:"existingfile"`
+	Files []string `arg:"" name:"file" help:"Detection files."`
 }
 
 func (c *detectionCheck) Run(std IO) error {
@@ -27,7 +28,10 @@ func (c *detectionCheck) Run(std IO) error {
 		}
 		d, err := detection.Load(file, data)
 		if err != nil {
-			fmt.Fprintln(std.Stderr, term.Safe(err.Error()))
+			// One fault a line, each made harmless by itself.
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				fmt.Fprintln(std.Stderr, term.Safe(line))
+			}
 			failed = true
 			continue
 		}

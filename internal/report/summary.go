@@ -64,6 +64,10 @@ func verdict(r *finding.Report) string {
 	if s.Events == 0 {
 		return "Nothing could be found: " + term.Plural(s.Records, "record") + " read, and no audited call of a cloud among them." + filtered
 	}
+	if s.Filtered > 0 {
+		return "No finding passes the filters, which left out " + term.Plural(s.Filtered, "finding") + " in " +
+			term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event") + butBlind(r)
+	}
 	return "Nothing found in " + term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event") + butBlind(r) + filtered
 }
 
@@ -112,7 +116,10 @@ func (p *page) read(s *finding.Summary) {
 		if s.ServiceMade > 0 {
 			text += ", " + term.Count(s.ServiceMade) + " were made by the provider itself"
 		}
-		p.paragraph(text+".", "  ", term.Plain)
+		// The seed profile runs no detection and counts calls of its own.
+		if len(s.Detections) > 0 || s.Scoring > 0 {
+			p.paragraph(text+".", "  ", term.Plain)
+		}
 	}
 	if len(s.Logs) > 0 {
 		cols := []column{{head: "CLOUD"}, {head: "LOG", flex: true}, {head: "RECORDS", right: true}, {head: "EVENTS", right: true}}
