@@ -21,6 +21,7 @@ func trail(seed uint64, n int) []byte {
 		"iam.amazonaws.com ListRoles", "logs.amazonaws.com CreateLogStream", "lambda.amazonaws.com Invoke",
 	}
 	agents := []string{"aws-cli/2.15.0 Python/3.11.6 Linux/6.1 exe/x86_64", "Boto3/1.34.2 md/Botocore#1.34.2 ua/2.0 os/linux", "console.amazonaws.com", "APN/1.0 HashiCorp/1.0 Terraform/1.6.0"}
+	const account = "111111111111"
 	id := func() string {
 		return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", r.Uint32(), r.Uint32()>>16, r.Uint32()>>20, r.Uint32()>>16, r.Uint64()>>16)
 	}
@@ -33,8 +34,8 @@ func trail(seed uint64, n int) []byte {
 		who := r.IntN(400)
 		var source, name string
 		fmt.Sscan(actions[r.IntN(len(actions))], &source, &name)
-		fmt.Fprintf(&out, `{"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","principalId":"AROA%016X:session-%d","arn":"arn:aws:sts::%012d:assumed-role/service-role-%d/session-%d","accountId":"%012d","accessKeyId":"ASIA%016X","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROA%016X","arn":"arn:aws:iam::%012d:role/service-role-%d","accountId":"%012d","userName":"service-role-%d"},"attributes":{"creationDate":"2026-03-17T%02d:00:00Z","mfaAuthenticated":"false"}}},`,
-			who*7919, who%9, 111111111111, who, who%9, 111111111111, r.Uint64(), who*7919, 111111111111, who, 111111111111, who, r.IntN(24))
+		fmt.Fprintf(&out, `{"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","principalId":"AROA%016X:session-%d","arn":"arn:aws:sts::%s:assumed-role/service-role-%d/session-%d","accountId":"%s","accessKeyId":"ASIA%016X","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROA%016X","arn":"arn:aws:iam::%s:role/service-role-%d","accountId":"%s","userName":"service-role-%d"},"attributes":{"creationDate":"2026-03-17T%02d:00:00Z","mfaAuthenticated":"false"}}},`,
+			who*7919, who%9, account, who, who%9, account, r.Uint64(), who*7919, account, who, account, who, r.IntN(24))
 		fmt.Fprintf(&out, `"eventTime":"2026-03-17T%02d:%02d:%02dZ","eventSource":"%s","eventName":"%s","awsRegion":"eu-west-%d","sourceIPAddress":"10.%d.%d.%d","userAgent":"%s",`,
 			r.IntN(24), r.IntN(60), r.IntN(60), source, name, r.IntN(3)+1, r.IntN(256), r.IntN(256), r.IntN(256), agents[r.IntN(len(agents))])
 		switch r.IntN(3) {

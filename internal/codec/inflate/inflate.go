@@ -35,12 +35,18 @@ var (
 	ErrLimit = errors.New("gzip: output exceeds the limit")
 )
 
-// maxRatio is how many bytes of output one byte of input can make at most: a
-// match of 258 bytes takes two bits or more.
-const maxRatio = 1032
+const (
+	// maxRatio is how many bytes of output one byte of input can make at
+	// most: a match of 258 bytes takes two bits or more.
+	maxRatio = 1032
+	// usualRatio is how far a length field is trusted in advance. Audit logs
+	// compress 5 to 50 times; the last bytes of an object that is cut off are
+	// any number.
+	usualRatio = 64
+)
 
 // A Decoder decodes gzip objects one after the other. Its zero value is ready
-// for use. It holds the tables of the Huffman codes (about 30 KB) and keeps no
+// for use. It holds the tables of the Huffman codes (about 25 KB) and keeps no
 // reference to an object once it is decoded. It must not be used by several
 // goroutines at a time.
 type Decoder struct {
@@ -79,10 +85,11 @@ func (d *Decoder) Gunzip(dst, src []byte, limit int) (out []byte, err error) {
 	d.out, d.op, d.limit = dst[:min(cap(dst), max(limit, 0))], 0, max(limit, 0)
 	if len(src) >= 18 {
 		// The last length field is that of the only member, in most cases.
-		// It is taken at its word, as far as src can hold that much.
-		size := int(binary.LittleEndian.Uint32(src[len(src)-4:]))
-		if size = min(size, maxRatio*len(src)) + outMargin; size > cap(dst) {
-			d.reserve(size)
+		// Where it is wrong or not believed, the output grows as it comes.
+		size := int64(binary.LittleEndian.Uint32(src[len(src)-4:]))
+		size = min(size, usualRatio*int64(len(src)), int64(d.limit)) + outMargin
+		if size > int64(len(d.out)) && len(d.out) < d.limit {
+			d.reserve(int(size))
 		}
 	}
 	for {
@@ -191,6 +198,6 @@ func (d *Decoder) reserve(n int) {
 // grow makes room for more output: twice as much, but no more than the rest of
 // the input can fill.
 func (d *Decoder) grow() {
-	rest := maxRatio*(len(d.src)-d.ip+8) + outMargin
-	d.reserve(min(2*len(d.out)+4096, d.op+rest))
+	rest := maxRatio*int64(len(d.src)-d.ip+8) + outMargin
+	d.reserve(int(min(int64(2*len(d.out)+4096), int64(d.op)+rest)))
 }

@@ -10,13 +10,13 @@ const (
 	maxDist = 30  // symbols of the distance code
 	maxLen  = 15  // bits of a code word
 
-	litBits  = 11 // bits that index the first level of litTable
-	distBits = 9  // the same, of distTable
+	litBits  = 10 // bits that index the first level of litTable
+	distBits = 8  // the same, of distTable
 	metaBits = 7  // bits of the longest code word in the code of code lengths
 
 	// A complete subtable of 1<<k entries takes k+1 symbols or more, and k is
-	// at most 4 for literals and 6 for distances: their subtables have less
-	// than 288*16/5 and 30*64/7 entries, and the sizes suffice. They are
+	// at most 5 for literals and 7 for distances: their subtables have no more
+	// than 288*32/6 and 30*128/8 entries, and the sizes suffice. They are
 	// powers of two so that a mask can stand in for a bounds check.
 	litSize  = 1 << 12
 	distSize = 1 << 10
@@ -124,7 +124,7 @@ func distSymbol(sym, n uint) distEntry {
 	case sym < maxDist:
 		extra := sym/2 - 1
 		base := (2+sym%2)<<extra + 1
-		return distEntry((1<<extra-1)<<32 | base<<16 | n<<8 | n + extra)
+		return distEntry(1<<extra-1)<<32 | distEntry(base<<16|n<<8|n+extra)
 	}
 	return distOther | distEntry(n) // 30 and 31 have code words in the fixed code
 }
