@@ -147,11 +147,20 @@ func hasBracket(w uint64) uint64 {
 	return hasByte(w, '{') | hasByte(w, '}')
 }
 
-// skipNested returns the end of the object or array that opens at pos. Kinds
-// of bracket are matched by depth; a mismatch is an error.
+// skipNested returns the end of the object or array that opens at pos.
+// Brackets are matched by number, and by kind only the outermost pair.
 func skipNested(b []byte, pos int) (int, error) {
-	var kinds [maxDepth / 64]uint64 // bit d: the bracket at depth d is '{'
-	depth := 0
+	if nestedFast {
+		if n := nestedEnd(&b[pos], len(b)-pos); n > 0 {
+			return closing(b, pos, pos+n-1)
+		}
+	}
+	return walkNested(b, pos)
+}
+
+// walkNested is skipNested for any processor and any value.
+func walkNested(b []byte, pos int) (int, error) {
+	open, depth := pos, 0
 	for pos < len(b) {
 		c := b[pos]
 		if !special[c] {
@@ -181,24 +190,23 @@ func skipNested(b []byte, pos int) (int, error) {
 			if depth == maxDepth {
 				return pos, ErrSyntax
 			}
-			if c == '{' {
-				kinds[depth>>6] |= 1 << (depth & 63)
-			} else {
-				kinds[depth>>6] &^= 1 << (depth & 63)
-			}
 			depth++
 		case '}', ']':
-			depth--
-			if (c == '}') != (kinds[depth>>6]>>(depth&63)&1 == 1) {
-				return pos, ErrSyntax
-			}
-			if depth == 0 {
-				return pos + 1, nil
+			if depth--; depth == 0 {
+				return closing(b, open, pos)
 			}
 		}
 		pos++
 	}
 	return len(b), ErrTruncated
+}
+
+// closing returns the end of a value whose first and last brackets are given.
+func closing(b []byte, first, last int) (int, error) {
+	if b[last] != b[first]+2 { // as in ASCII, for both kinds
+		return last, ErrSyntax
+	}
+	return last + 1, nil
 }
 
 // special marks the bytes that steer a walk through nested values.
