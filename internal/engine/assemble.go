@@ -53,7 +53,7 @@ func (w *groupWorker) assemble(m []call, windows []fired, g groupKey) *found {
 	if g.scope == "account" {
 		group = append(group, f.Cloud.Account.ID)
 		if e.opts.BySession {
-			group = append(group, e.symbols.text(cutOf(e.contexts.at(m[0].context))))
+			group = append(group, e.symbols.text(cutOf(e.contexts.at(m[0].context).caller)))
 		}
 	} else {
 		f.Campaign = w.campaignID(m)
@@ -74,7 +74,7 @@ func (w *groupWorker) actor(f *found) {
 		f.Actor = finding.Actor{Kind: wide.kind.String(), ID: wide.text, Name: wide.text[strings.LastIndexByte(wide.text, '/')+1:]}
 		return
 	}
-	f.Actor = finding.Actor{Kind: first.kind.String(), ID: e.symbols.text(first.principal), Name: e.labelOf(first)}
+	f.Actor = finding.Actor{Kind: first.kind.String(), ID: e.symbols.text(first.principal), Name: e.labelOf(first.caller)}
 	f.Cloud.Account.ID = e.symbols.text(first.account)
 }
 
@@ -477,7 +477,7 @@ func (w *groupWorker) origin(f *found, contexts symbolCounts) {
 	}
 	var list []originCount
 	for _, x := range contexts {
-		o := w.origins.of(x.symbol)
+		o := w.origins.of(e.contexts.callerOf(x.symbol))
 		if o.origin == 0 {
 			continue
 		}
@@ -509,20 +509,20 @@ const maxLinks = 50
 func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 	e := w.e
 	var links []*link
-	var to map[*link]*context
+	var to map[*link]*caller
 	for _, x := range contexts {
-		chain := w.origins.chain(x.symbol)
+		chain := w.origins.chain(e.contexts.at(x.symbol).caller)
 		for i, l := range chain {
 			if to[l] != nil {
 				continue
 			}
 			if to == nil {
-				to = map[*link]*context{}
+				to = map[*link]*caller{}
 			}
 			links = append(links, l)
-			to[l] = e.contexts.at(x.symbol)
+			to[l] = e.contexts.at(x.symbol).caller
 			if i+1 < len(chain) {
-				to[l] = e.contexts.at(chain[i+1].from)
+				to[l] = e.contexts.at(chain[i+1].from).caller
 			}
 		}
 	}

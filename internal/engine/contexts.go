@@ -3,153 +3,146 @@ package engine
 import (
 	"cmp"
 	"hash/maphash"
+	"math/bits"
 	"strings"
-	"sync"
 
 	"vedette/internal/event"
 )
 
-// context is who called and from where, as symbols: what many calls share.
-type context struct {
-	principal, name, account, recipient uint32
-	session, key, label, creator        uint32
-	address, endpoint, agent            uint32
-	cloud                               event.Cloud
-	kind                                event.ActorKind
+// caller is who called, as symbols.
+type caller struct {
+	principal, name, account     uint32
+	session, key, label, creator uint32
+	cloud                        event.Cloud
+	kind                         event.ActorKind
 }
 
-// suffix marks a name or label that is the end of the context's principal,
+// station is where a call came from and which further account recorded it,
+// as symbols.
+type station struct {
+	address, endpoint, agent, recipient uint32
+}
+
+// context is a caller at a station: what many calls share.
+type context struct {
+	*caller
+	*station
+}
+
+// suffix marks a name or label that is the end of the caller's principal,
 // from the byte offset in the other bits on: the usual case, and a text saved.
 const suffix = 1 << 31
 
-// contextHash identifies a context: two independent 64-bit hashes over its
-// parts, with seeds that no input can know.
-type contextHash struct{ a, b uint64 }
-
-// contexts is the table of all contexts of a run, filled by many goroutines.
+// contexts are the callers, the stations, and which of them met, of a run.
+// A call keeps the number of the meeting alone.
 type contexts struct {
-	seedA, seedB maphash.Seed
-	mu           sync.RWMutex
-	hashes       []contextHash
-	slots        []uint32
-	chunks       [][]context
-	n            int
+	callers  *table[hash128, caller]
+	stations *table[hash128, station]
+	meetings *table[meeting, struct{}]
 }
-
-const contextChunk = 1 << 12
 
 func newContexts() *contexts {
-	return &contexts{seedA: maphash.MakeSeed(), seedB: maphash.MakeSeed(), slots: make([]uint32, 1<<10)}
+	return &contexts{newTable[hash128, caller](), newTable[hash128, station](), newTable[meeting, struct{}]()}
 }
+
+// meeting is a caller and a station by number.
+type meeting struct{ caller, station uint32 }
+
+func (m meeting) slot() uint64 {
+	hi, lo := bits.Mul64(uint64(m.caller)<<32|uint64(m.station), 0x9e3779b97f4a7c15)
+	return hi ^ lo
+}
+
+// n is how many contexts there are.
+func (c *contexts) n() int { return len(c.meetings.keys) }
 
 // at returns context number i.
-func (c *contexts) at(i uint32) *context { return &c.chunks[i/contextChunk][i%contextChunk] }
-
-func (c *contexts) find(h contextHash) (id uint32, slot int) {
-	mask := len(c.slots) - 1
-	for i := int(h.a) & mask; ; i = (i + 1) & mask {
-		n := c.slots[i]
-		if n == 0 {
-			return 0, i
-		}
-		if c.hashes[n-1] == h {
-			return n - 1, -1
-		}
-	}
+func (c *contexts) at(i uint32) context {
+	m := c.meetings.keys[i]
+	return context{c.callers.at(m.caller), c.stations.at(m.station)}
 }
 
-// get returns the number of the context with hash h, made by build if it is
-// new.
-func (c *contexts) get(h contextHash, build func() context) uint32 {
-	c.mu.RLock()
-	id, slot := c.find(h)
-	c.mu.RUnlock()
-	if slot < 0 {
-		return id
-	}
-	made := build()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if 2*(c.n+1) > len(c.slots) {
-		c.slots = make([]uint32, 2*len(c.slots))
-		mask := len(c.slots) - 1
-		for i, h := range c.hashes {
-			j := int(h.a) & mask
-			for c.slots[j] != 0 {
-				j = (j + 1) & mask
-			}
-			c.slots[j] = uint32(i) + 1
-		}
-	}
-	if id, slot = c.find(h); slot < 0 {
-		return id
-	}
-	id = uint32(c.n)
-	if c.n%contextChunk == 0 {
-		c.chunks = append(c.chunks, make([]context, contextChunk))
-	}
-	*c.at(id) = made
-	c.hashes = append(c.hashes, h)
-	c.n++
-	c.slots[slot] = id + 1
-	return id
-}
+// callerOf returns the number of the caller of context number i.
+func (c *contexts) callerOf(i uint32) uint32 { return c.meetings.keys[i].caller }
 
-// contextCache is one goroutine's view of the table: direct-mapped, so that
-// the usual call costs one hash of its caller.
+// contextCache is one goroutine's view of the contexts: three direct-mapped
+// tables, so that the usual call costs one short hash.
 type contextCache struct {
-	hashes []contextHash
-	ids    []uint32
-	buf    []byte
+	refs     [1 << 12]numbered[uint64] // callers by event.Actor.Ref
+	callers  [1 << 10]numbered[hash128]
+	stations [1 << 11]numbered[hash128]
+	meetings [1 << 13]numbered[meeting]
+	buf      []byte
 }
 
-const contextSlots = 1 << 13
+// numbered is an entry of a cache. The zero entry is that of key zero with
+// number 0, which is wrong: none is set marks it.
+type numbered[K any] struct {
+	key K
+	n   uint32
+	set bool
+}
 
 // context returns the number of the event's context.
 func (e *Engine) context(cc *contextCache, ev *event.Event) uint32 {
-	if cc.hashes == nil {
-		cc.hashes = make([]contextHash, contextSlots)
-		cc.ids = make([]uint32, contextSlots)
+	m := meeting{e.caller(cc, ev), e.station(cc, ev)}
+	hit := &cc.meetings[m.slot()%uint64(len(cc.meetings))]
+	if !hit.set || hit.key != m {
+		*hit = numbered[meeting]{m, e.contexts.meetings.get(m, func() struct{} { return struct{}{} }), true}
 	}
-	b := cc.buf[:0]
-	b = append(b, byte(ev.Cloud), byte(ev.Actor.Kind))
+	return hit.n
+}
+
+func (e *Engine) caller(cc *contextCache, ev *event.Event) uint32 {
 	a := &ev.Actor
-	for _, p := range [...][]byte{a.Principal, a.Name, ev.Account, ev.Recipient, a.Session, a.Key,
-		a.Label, a.Creator, ev.Address, ev.Endpoint, ev.UserAgent} {
+	ref := &cc.refs[a.Ref%uint64(len(cc.refs))]
+	if a.Ref != 0 && ref.key == a.Ref {
+		return ref.n
+	}
+	b := append(cc.buf[:0], byte(ev.Cloud), byte(a.Kind))
+	h := e.hashParts(cc, b, a.Principal, a.Name, ev.Account, a.Session, a.Key, a.Label, a.Creator)
+	hit := &cc.callers[h.a%uint64(len(cc.callers))]
+	if !hit.set || hit.key != h {
+		*hit = numbered[hash128]{h, e.contexts.callers.get(h, func() caller { return e.newCaller(ev) }), true}
+	}
+	if a.Ref != 0 {
+		*ref = numbered[uint64]{a.Ref, hit.n, true}
+	}
+	return hit.n
+}
+
+func (e *Engine) station(cc *contextCache, ev *event.Event) uint32 {
+	h := e.hashParts(cc, cc.buf[:0], ev.Address, ev.Endpoint, ev.UserAgent, ev.Recipient)
+	hit := &cc.stations[h.a%uint64(len(cc.stations))]
+	if !hit.set || hit.key != h {
+		*hit = numbered[hash128]{h, e.contexts.stations.get(h, func() station {
+			in := e.symbols.internClipped
+			return station{address: in(ev.Address), endpoint: in(ev.Endpoint), agent: in(ev.UserAgent), recipient: in(ev.Recipient)}
+		}), true}
+	}
+	return hit.n
+}
+
+// hashParts hashes texts, each with its length before it.
+func (e *Engine) hashParts(cc *contextCache, b []byte, parts ...[]byte) hash128 {
+	for _, p := range parts {
 		b = append(b, byte(len(p)), byte(len(p)>>8), byte(len(p)>>16))
 		b = append(b, p...)
 	}
 	cc.buf = b
-	h := contextHash{maphash.Bytes(e.contexts.seedA, b), maphash.Bytes(e.contexts.seedB, b)}
-	i := h.b % contextSlots
-	if cc.hashes[i] == h {
-		return cc.ids[i]
-	}
-	id := e.contexts.get(h, func() context { return e.newContext(ev) })
-	cc.hashes[i], cc.ids[i] = h, id
-	return id
+	return hash128{maphash.Bytes(e.seedA, b), maphash.Bytes(e.seedB, b)}
 }
 
-// maxText bounds what is kept of a text that callers choose.
-const maxText = 1024
-
-func (e *Engine) newContext(ev *event.Event) context {
-	in := func(b []byte) uint32 {
-		if len(b) > maxText {
-			b = b[:maxText]
-		}
-		return e.symbols.intern(b)
-	}
+func (e *Engine) newCaller(ev *event.Event) caller {
+	in := e.symbols.internClipped
 	a := &ev.Actor
 	if a.Kind == event.AWSRole {
 		// The end of the session, which is kept: labelOf does not ask for it.
 		a.Label = nil
 	}
-	c := context{
-		principal: in(a.Principal), account: in(ev.Account), recipient: in(ev.Recipient),
-		session: in(a.Session), key: in(a.Key), creator: in(a.Creator),
-		address: in(ev.Address), endpoint: in(ev.Endpoint), agent: in(ev.UserAgent),
-		cloud: ev.Cloud, kind: a.Kind,
+	c := caller{
+		principal: in(a.Principal), account: in(ev.Account), session: in(a.Session),
+		key: in(a.Key), creator: in(a.Creator), cloud: ev.Cloud, kind: a.Kind,
 	}
 	end := func(b []byte) uint32 {
 		n := len(a.Principal) - len(b)
@@ -163,7 +156,7 @@ func (e *Engine) newContext(ev *event.Event) context {
 }
 
 // textOf returns the text of a name or label of the context.
-func (e *Engine) textOf(c *context, s uint32) string {
+func (e *Engine) textOf(c *caller, s uint32) string {
 	if s&suffix != 0 {
 		return e.symbols.text(c.principal)[s&^suffix:]
 	}
@@ -171,13 +164,13 @@ func (e *Engine) textOf(c *context, s uint32) string {
 }
 
 // nameOf returns the context's name across accounts, or "".
-func (e *Engine) nameOf(c *context) string {
+func (e *Engine) nameOf(c *caller) string {
 	return e.textOf(c, c.name)
 }
 
 // label returns a name for people: the context's label, else what follows
 // the last slash of the principal.
-func (e *Engine) labelOf(c *context) string {
+func (e *Engine) labelOf(c *caller) string {
 	if c.label != 0 && c.kind != event.AWSRole {
 		return e.textOf(c, c.label)
 	}
@@ -186,7 +179,7 @@ func (e *Engine) labelOf(c *context) string {
 }
 
 // compareContexts orders contexts by what they say, never by number.
-func (e *Engine) compareContexts(a, b *context) int {
+func (e *Engine) compareContexts(a, b context) int {
 	return cmp.Or(
 		cmp.Compare(a.cloud, b.cloud), cmp.Compare(a.kind, b.kind),
 		e.compareTexts(a.principal, b.principal), e.compareTexts(a.account, b.account),
@@ -194,7 +187,7 @@ func (e *Engine) compareContexts(a, b *context) int {
 		e.compareTexts(a.address, b.address), e.compareTexts(a.agent, b.agent),
 		e.compareTexts(a.endpoint, b.endpoint), e.compareTexts(a.recipient, b.recipient),
 		e.compareTexts(a.creator, b.creator),
-		strings.Compare(e.textOf(a, a.label), e.textOf(b, b.label)), strings.Compare(e.nameOf(a), e.nameOf(b)),
+		strings.Compare(e.textOf(a.caller, a.label), e.textOf(b.caller, b.label)), strings.Compare(e.nameOf(a.caller), e.nameOf(b.caller)),
 	)
 }
 

@@ -58,7 +58,8 @@ type Engine struct {
 	links    linkTable
 	regions  regionTable
 
-	targetSeed maphash.Seed
+	seedA, seedB maphash.Seed // of texts
+	targetSeed   maphash.Seed
 	// copies holds the accounts of further copies of an act, by its key.
 	copiesMu sync.Mutex
 	copies   map[event.Key][]uint32
@@ -83,7 +84,7 @@ type Stats struct {
 func New(reg *event.Registry, opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, registry: reg, symbols: newSymbols(), contexts: newContexts(),
-		targetSeed: maphash.MakeSeed(), copies: map[event.Key][]uint32{},
+		seedA: maphash.MakeSeed(), seedB: maphash.MakeSeed(), targetSeed: maphash.MakeSeed(), copies: map[event.Key][]uint32{},
 	}
 	if e.opts.Workers < 1 {
 		e.opts.Workers = 1
@@ -179,11 +180,7 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 		t.status |= sharedCall
 	}
 	if k, ok := event.ParseUUID(ev.ID); !ok || k != ev.Key {
-		id := ev.ID
-		if len(id) > maxText {
-			id = id[:maxText]
-		}
-		t.id = e.symbols.intern(id)
+		t.id = e.symbols.internClipped(ev.ID)
 	}
 	h := maphash.Bytes(e.targetSeed, ev.Target)
 	t.target = [6]byte{byte(h), byte(h >> 8), byte(h >> 16), byte(h >> 24), byte(h >> 32), byte(h >> 40)}

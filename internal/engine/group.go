@@ -43,6 +43,11 @@ type groupWorker struct {
 	out   []*found
 	wideW *storeWriter[call, *call]
 
+	// Scratch of accountGroups.
+	groups map[accountGroup]uint32
+	keys   []sortKey
+	sorted []call
+
 	// Scratch of assemble.
 	order              []int32
 	perAPI             []apiCount
@@ -59,7 +64,7 @@ type groupWorker struct {
 
 func (r *run) newWorker() *groupWorker {
 	return &groupWorker{
-		run: r, wideW: &storeWriter[call, *call]{s: r.wide},
+		run: r, wideW: &storeWriter[call, *call]{s: r.wide}, groups: map[accountGroup]uint32{},
 		families: map[uint32]string{}, places: map[place]uint32{}, numbers: map[string]uint32{},
 	}
 }
@@ -92,46 +97,63 @@ func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
 
 // cutOf returns the symbol by which a principal is cut into sessions: the
 // session, else the credential.
-func cutOf(c *context) uint32 {
+func cutOf(c *caller) uint32 {
 	if c.session != 0 {
 		return c.session
 	}
 	return c.key
 }
 
+// accountGroup is what the first pass groups by.
+type accountGroup struct {
+	principal, account, cut uint32
+	cloud                   event.Cloud
+}
+
 func (w *groupWorker) accountGroups() {
 	e := w.e
-	calls := w.calls
-	bySession := e.opts.BySession
-	group := func(a, b *call) int {
-		if a.context == b.context {
-			return 0
+	// A group gets a number, so that the sort need not look at callers.
+	clear(w.groups)
+	w.keys = w.keys[:0]
+	last, number := ^uint32(0), uint32(0)
+	for i := range w.calls {
+		c := &w.calls[i]
+		if id := e.contexts.callerOf(c.context); id != last {
+			last = id
+			x := e.contexts.callers.at(id)
+			g := accountGroup{x.principal, x.account, 0, x.cloud}
+			if e.opts.BySession {
+				g.cut = cutOf(x)
+			}
+			n, ok := w.groups[g]
+			if !ok {
+				n = uint32(len(w.groups))
+				w.groups[g] = n
+			}
+			number = n
 		}
-		x, y := e.contexts.at(a.context), e.contexts.at(b.context)
-		switch {
-		case x.principal != y.principal:
-			return cmp.Compare(x.principal, y.principal)
-		case x.account != y.account:
-			return cmp.Compare(x.account, y.account)
-		case x.cloud != y.cloud:
-			return cmp.Compare(x.cloud, y.cloud)
-		case bySession:
-			return cmp.Compare(cutOf(x), cutOf(y))
-		}
-		return 0
+		w.keys = append(w.keys, sortKey{c.time, number, uint32(i)})
 	}
-	slices.SortFunc(calls, func(a, b call) int {
-		if n := group(&a, &b); n != 0 {
-			return n
+	calls := w.calls
+	slices.SortFunc(w.keys, func(a, b sortKey) int {
+		switch {
+		case a.group != b.group:
+			return cmp.Compare(a.group, b.group)
+		case a.time != b.time:
+			return cmp.Compare(a.time, b.time)
 		}
-		return compareCalls(&a, &b)
+		return compareCalls(&calls[a.call], &calls[b.call])
 	})
-	for i := 0; i < len(calls); {
+	w.sorted = w.sorted[:0]
+	for _, k := range w.keys {
+		w.sorted = append(w.sorted, calls[k.call])
+	}
+	for i := 0; i < len(w.keys); {
 		j := i + 1
-		for j < len(calls) && group(&calls[i], &calls[j]) == 0 {
+		for j < len(w.keys) && w.keys[j].group == w.keys[i].group {
 			j++
 		}
-		w.evaluate(calls[i:j], groupKey{scope: "account"})
+		w.evaluate(w.sorted[i:j], groupKey{scope: "account"})
 		i = j
 	}
 	for i := range calls {
@@ -139,6 +161,13 @@ func (w *groupWorker) accountGroups() {
 			w.wideW.add(int(h%partitions), calls[i])
 		}
 	}
+}
+
+// sortKey stands for a call in a sort.
+type sortKey struct {
+	time  int64
+	group uint32
+	call  uint32 // index
 }
 
 // groupKey says which pass a group belongs to.

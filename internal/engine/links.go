@@ -53,8 +53,8 @@ type origins struct {
 	byKey, bySession map[uint32]*link
 	// behind marks the principals that stand behind some other context.
 	behind map[uint32]bool
-	memo   []originMemo
-	wide   []uint64 // by context: its group of the second pass, or 0
+	memo   []originMemo // by caller
+	wide   []uint64     // by caller: its group of the second pass, or 0
 }
 
 type originMemo struct {
@@ -69,7 +69,7 @@ const maxChain = 16
 func (e *Engine) origins() *origins {
 	o := &origins{
 		e: e, byKey: map[uint32]*link{}, bySession: map[uint32]*link{}, behind: map[uint32]bool{},
-		memo: make([]originMemo, e.contexts.n),
+		memo: make([]originMemo, len(e.contexts.callers.keys)),
 	}
 	all := e.links.all
 	slices.SortFunc(all, func(a, b link) int {
@@ -94,20 +94,20 @@ func (e *Engine) origins() *origins {
 	for s := range ambiguous {
 		delete(o.bySession, s)
 	}
-	for i := range e.contexts.n {
+	for i := range o.memo {
 		if m := o.of(uint32(i)); m.origin != 0 {
 			o.behind[m.origin] = true
 		}
 	}
-	o.wide = make([]uint64, e.contexts.n)
+	o.wide = make([]uint64, len(o.memo))
 	for i := range o.wide {
 		o.wide[i] = o.hashWide(uint32(i))
 	}
 	return o
 }
 
-// step returns the link that a context's credential came from, or nil.
-func (o *origins) step(c *context) *link {
+// step returns the link that a caller's credential came from, or nil.
+func (o *origins) step(c *caller) *link {
 	if c.key != 0 {
 		if l := o.byKey[c.key]; l != nil {
 			return l
@@ -119,23 +119,22 @@ func (o *origins) step(c *context) *link {
 	return nil
 }
 
-// chain returns the links from a context back to its origin, origin first.
-func (o *origins) chain(id uint32) []*link {
+// chain returns the links from a caller back to its origin, origin first.
+func (o *origins) chain(c *caller) []*link {
 	var chain []*link
-	c := o.e.contexts.at(id)
 	for range maxChain {
 		l := o.step(c)
 		if l == nil || slices.Contains(chain, l) {
 			break
 		}
 		chain = append(chain, l)
-		c = o.e.contexts.at(l.from)
+		c = o.e.contexts.at(l.from).caller
 	}
 	slices.Reverse(chain)
 	return chain
 }
 
-// of returns the origin of a context. A session that an AWS service handed
+// of returns the origin of caller number id. A session that an AWS service handed
 // out to its own workload has no origin but the workload.
 func (o *origins) of(id uint32) originMemo {
 	m := &o.memo[id]
@@ -143,8 +142,8 @@ func (o *origins) of(id uint32) originMemo {
 		return *m
 	}
 	m.done = true
-	c := o.e.contexts.at(id)
-	if chain := o.chain(id); len(chain) > 0 {
+	c := o.e.contexts.callers.at(id)
+	if chain := o.chain(c); len(chain) > 0 {
 		first := o.e.contexts.at(chain[0].from)
 		if first.kind != event.AWSService {
 			m.origin, m.kind = first.principal, first.kind
@@ -157,7 +156,7 @@ func (o *origins) of(id uint32) originMemo {
 	return *m
 }
 
-// wide is the group of the second pass that a context belongs to: its origin
+// wide is the group of the second pass that a caller belongs to: its origin
 // over all accounts, else its name over all accounts.
 type wide struct {
 	text string
@@ -166,11 +165,15 @@ type wide struct {
 	origin bool
 }
 
-// wideOf returns the group of the second pass, or ok false where there is
-// none.
+// wideOf returns the group of the second pass of a context, or ok false where
+// there is none.
 func (o *origins) wideOf(id uint32) (w wide, ok bool) {
+	return o.wideOfCaller(o.e.contexts.callerOf(id))
+}
+
+func (o *origins) wideOfCaller(id uint32) (w wide, ok bool) {
 	e := o.e
-	c := e.contexts.at(id)
+	c := e.contexts.callers.at(id)
 	if m := o.of(id); m.origin != 0 {
 		return wide{e.symbols.text(m.origin), m.kind, true}, true
 	}
@@ -183,22 +186,22 @@ func (o *origins) wideOf(id uint32) (w wide, ok bool) {
 	return wide{}, false
 }
 
-// wideHash stands for a wide group in tables. ok is false where there is
+// wideHash stands for the wide group of a context in tables. ok is false where there is
 // none.
 func (o *origins) wideHash(id uint32) (h uint64, ok bool) {
-	h = o.wide[id]
+	h = o.wide[o.e.contexts.callerOf(id)]
 	return h, h != 0
 }
 
-// hashWide makes the hash, with a seed that no input can know.
+// hashWide makes the hash of a caller, with a seed that no input can know.
 func (o *origins) hashWide(id uint32) uint64 {
-	w, ok := o.wideOf(id)
+	w, ok := o.wideOfCaller(id)
 	if !ok {
 		return 0
 	}
 	var h maphash.Hash
 	h.SetSeed(o.e.targetSeed)
-	scope := byte(o.e.contexts.at(id).cloud)
+	scope := byte(o.e.contexts.callers.at(id).cloud)
 	if w.origin {
 		scope = 0xff
 	}
@@ -216,7 +219,7 @@ func (o *origins) severalAccounts() map[uint64]bool {
 	touches := make([]touch, 0, len(o.wide))
 	for i, h := range o.wide {
 		if h != 0 {
-			touches = append(touches, touch{h, o.e.contexts.at(uint32(i)).account})
+			touches = append(touches, touch{h, o.e.contexts.callers.at(uint32(i)).account})
 		}
 	}
 	slices.SortFunc(touches, func(a, b touch) int { return cmp.Compare(a.group, b.group) })

@@ -13,7 +13,7 @@ import (
 // stolen credential wears its owner's name, and the slice is where it shows.
 func (w *groupWorker) slices(f *found, m []call) {
 	e := w.e
-	bySession := w.cut("session", m, func(id uint32) uint32 { return cutOf(e.contexts.at(id)) }, e.symbols.text)
+	bySession := w.cut("session", m, func(id uint32) uint32 { return cutOf(e.contexts.at(id).caller) }, e.symbols.text)
 	byNetwork := w.cut("network", m, w.networkOf, func(n uint32) string { return w.networks[n] })
 	f.SlicesTotal = len(bySession) + len(byNetwork)
 	all := append(limit(bySession), limit(byNetwork)...)

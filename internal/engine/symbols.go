@@ -52,6 +52,17 @@ func (s *symbols) intern(b []byte) uint32 {
 	return s.shards[i].intern(b, uint32(h>>32))<<shardBits | i
 }
 
+// maxText bounds what is kept of a text that callers choose.
+const maxText = 1024
+
+// internClipped is intern for a text that callers choose.
+func (s *symbols) internClipped(b []byte) uint32 {
+	if len(b) > maxText {
+		b = b[:maxText]
+	}
+	return s.intern(b)
+}
+
 // text returns the text of a symbol, only once no goroutine interns any more.
 // It is a view of the table's own memory, which is written once and never
 // moves: findings name the same few texts a million times over.

@@ -64,4 +64,8 @@ type Actor struct {
 	// instance of an ec2RoleDelivery session, the delegating account of
 	// invokedByDelegate, the first service account of a delegation chain.
 	Creator []byte
+	// Ref, where it is not 0, stands for this Actor and the event's Account
+	// and Cloud: events of one process with equal Refs agree in all of them.
+	// It saves a reader from comparing them.
+	Ref uint64
 }

@@ -3,6 +3,7 @@ package aws
 import (
 	"bytes"
 	"hash/maphash"
+	"sync/atomic"
 
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
@@ -82,7 +83,14 @@ func (id *identity) resolve(raw []byte) {
 	id.account = p.account
 	id.service = string(p.kind) == "AWSService" || len(p.invokedBy) > 0
 	id.actor = id.who(&p)
+	if len(id.account) > 0 && len(id.actor.Principal) > 0 {
+		id.actor.Ref = refs.Add(1) // the record has no say in them
+	}
 }
+
+// refs is the source of [event.Actor] Refs, one for all decoders: whoever
+// compares them need not know which decoder they came from.
+var refs atomic.Uint64
 
 func (p *parts) read(b []byte) {
 	o := jsonscan.Members(b)
