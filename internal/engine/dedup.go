@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -24,11 +26,12 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 	type worker struct {
 		calls []call
 		keys  []keyOnly
+		set   keySet
 		out   *storeWriter[call, *call]
 	}
 	var writers []*storeWriter[call, *call]
 	err := parallel(e.opts.Workers, func() *worker {
-		w := &worker{out: &storeWriter[call, *call]{s: groups}}
+		w := &worker{out: &storeWriter[call, *call]{s: groups}, set: keySet{seed: rand.Uint64()}}
 		e.copiesMu.Lock()
 		writers = append(writers, w.out)
 		e.copiesMu.Unlock()
@@ -39,12 +42,12 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 		}
 		if !e.opts.KeepCopies {
 			n := len(w.calls)
-			w.calls = e.distinct(w.calls)
+			w.calls = e.distinct(w.calls, &w.set)
 			dropped.Add(int64(n - len(w.calls)))
 			if w.keys, err = e.others.take(p, w.keys); err != nil {
 				return fmt.Errorf("read back event ids: %w", err)
 			}
-			dropped.Add(int64(copiesOf(w.keys, w.calls)))
+			dropped.Add(int64(w.set.copiesOf(w.keys, w.calls)))
 		}
 		kept.Add(int64(len(w.calls)))
 		for _, c := range w.calls {
@@ -58,17 +61,55 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 	return Stats{Duplicates: int(dropped.Load()), Scoring: int(kept.Load())}, err
 }
 
-// copiesOf counts the events that do not score and of which another copy was
-// met: an equal key before, or a call, which are in order of key.
-func copiesOf(keys []keyOnly, calls []call) (n int) {
-	slices.SortFunc(keys, func(a, b keyOnly) int { return event.Key(a).Compare(event.Key(b)) })
-	k := 0
-	for i := range keys {
-		key := event.Key(keys[i])
-		for k < len(calls) && calls[k].key.Less(key) {
-			k++
+// keySet numbers the keys of one part. It is an open-addressing table of
+// places in a list, kept from part to part.
+type keySet struct {
+	seed  uint64
+	slots []int32 // place in the list, plus one
+	mask  uint64
+}
+
+// reset empties the set and makes room for n keys.
+func (s *keySet) reset(n int) {
+	size := 1 << bits.Len(uint(2*n))
+	if len(s.slots) < size {
+		s.slots = make([]int32, size)
+	} else {
+		s.slots = s.slots[:size]
+		clear(s.slots)
+	}
+	s.mask = uint64(size - 1)
+}
+
+// slot returns the slot of a key: the one for which is says that it holds
+// the key, else the empty one that it belongs into.
+func (s *keySet) slot(k event.Key, is func(place int32) bool) *int32 {
+	// The parts of a store share the first bits of a key, and who wrote a log
+	// may choose them all: the seed is random.
+	hi, lo := bits.Mul64(k.Hi^s.seed, k.Lo^0x9e3779b97f4a7c15)
+	for i := (hi ^ lo) & s.mask; ; i = (i + 1) & s.mask {
+		if p := &s.slots[i]; *p == 0 || is(*p-1) {
+			return p
 		}
-		if i > 0 && keys[i] == keys[i-1] || k < len(calls) && calls[k].key == key {
+	}
+}
+
+// copiesOf counts the events that do not score and of which another copy was
+// met: a call, or an equal key before. The set is of the calls' keys and
+// becomes one of both.
+func (s *keySet) copiesOf(keys []keyOnly, calls []call) (n int) {
+	s.reset(len(keys) + len(calls))
+	key := func(i int32) event.Key {
+		if int(i) < len(calls) {
+			return calls[i].key
+		}
+		return event.Key(keys[int(i)-len(calls)])
+	}
+	for i := range int32(len(calls) + len(keys)) {
+		k := key(i)
+		if p := s.slot(k, func(j int32) bool { return key(j) == k }); *p == 0 {
+			*p = i + 1
+		} else {
 			n++
 		}
 	}
@@ -77,23 +118,33 @@ func copiesOf(keys []keyOnly, calls []call) (n int) {
 
 // distinct keeps one call of each key, in place. The order that decides is
 // total over content, so that it does not matter who came first.
-func (e *Engine) distinct(calls []call) []call {
-	slices.SortFunc(calls, func(a, b call) int {
-		if a.key != b.key {
-			return a.key.Compare(b.key)
-		}
-		return e.compareCopies(&a, &b)
-	})
+func (e *Engine) distinct(calls []call, s *keySet) []call {
+	s.reset(len(calls))
 	out := calls[:0]
-	for i := 0; i < len(calls); {
+	var copies []call // of those kept, which are among them
+	for _, c := range calls {
+		p := s.slot(c.key, func(i int32) bool { return out[i].key == c.key })
+		if *p == 0 {
+			out = append(out, c)
+			*p = int32(len(out))
+			continue
+		}
+		kept := &out[*p-1]
+		if e.compareCopies(&c, kept) < 0 {
+			*kept, c = c, *kept
+		}
+		copies = append(copies, c)
+	}
+	slices.SortFunc(copies, func(a, b call) int { return a.key.Compare(b.key) })
+	for i := 0; i < len(copies); {
 		j := i + 1
-		for j < len(calls) && calls[j].key == calls[i].key {
+		for j < len(copies) && copies[j].key == copies[i].key {
 			j++
 		}
-		if j-i > 1 && calls[i].shared() {
-			e.noteCopies(calls[i:j])
+		key := copies[i].key
+		if kept := out[*s.slot(key, func(i int32) bool { return out[i].key == key })-1]; kept.shared() {
+			e.noteCopies(kept, copies[i:j])
 		}
-		out = append(out, calls[i])
 		i = j
 	}
 	return out
@@ -144,18 +195,22 @@ func vague(k event.ActorKind) bool {
 	return k == event.UnknownActor || k == event.AWSAccount || k == event.GCPRedacted
 }
 
-// noteCopies remembers the accounts in which further copies of an act lie.
-func (e *Engine) noteCopies(copies []call) {
+// noteCopies remembers the accounts in which the copies of an act lie.
+func (e *Engine) noteCopies(kept call, copies []call) {
 	var accounts []uint32
-	for i := range copies {
-		c := e.contexts.at(copies[i].context)
-		for _, a := range [...]uint32{c.account, c.recipient} {
+	note := func(c *call) {
+		x := e.contexts.at(c.context)
+		for _, a := range [...]uint32{x.account, x.recipient} {
 			if a != 0 && !slices.Contains(accounts, a) {
 				accounts = append(accounts, a)
 			}
 		}
 	}
+	note(&kept)
+	for i := range copies {
+		note(&copies[i])
+	}
 	e.copiesMu.Lock()
-	e.copies[copies[0].key] = accounts
+	e.copies[kept.key] = accounts
 	e.copiesMu.Unlock()
 }

@@ -52,28 +52,30 @@ func ParseUUID(id []byte) (k Key, ok bool) {
 	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
 		return Key{}, false
 	}
-	var v [2]uint64
-	n := 0
-	for i, c := range id {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			continue
-		}
-		d := hexDigit[c]
-		if d > 15 {
-			return Key{}, false
-		}
-		v[n>>4] = v[n>>4]<<4 | uint64(d)
-		n++
+	a, b, c, d := hex8(id), hex4(id[9:])<<16|hex4(id[14:]), hex4(id[19:])<<16|hex4(id[24:]), hex8(id[28:])
+	if (a|b|c|d)>>32 != 0 {
+		return Key{}, false
 	}
-	return Key{v[0], v[1]}, true
+	return Key{a<<32 | b, c<<32 | d}, true
 }
 
-var hexDigit = func() (t [256]uint8) {
+// hex8 reads eight digits; bits above the lowest 32 are set if one is wrong.
+func hex8(b []byte) uint64 { return hex4(b)<<16 | hex4(b[4:]) }
+
+// hex4 reads four digits; bits from the 32nd on are set if one is wrong,
+// also once the result is shifted by 16.
+func hex4(b []byte) uint64 {
+	_ = b[3]
+	return hexDigit[b[0]]<<12 | hexDigit[b[1]]<<8 | hexDigit[b[2]]<<4 | hexDigit[b[3]]
+}
+
+// hexDigit is the value of a digit; for another byte, only bits far above.
+var hexDigit = func() (t [256]uint64) {
 	for i := range t {
-		t[i] = 0xff
+		t[i] = 1 << 32
 	}
 	for i, c := range "0123456789abcdef" {
-		t[c] = uint8(i)
+		t[c] = uint64(i)
 	}
 	return t
 }()

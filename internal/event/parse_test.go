@@ -32,3 +32,28 @@ func TestLogNames(t *testing.T) {
 		t.Error(`ParseCloud("none") found a provider`)
 	}
 }
+
+func TestParseUUIDDigits(t *testing.T) {
+	const id = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+	k, ok := ParseUUID([]byte(id))
+	if want := (Key{0x0f1e2d3c4b5a6978, 0x8796a5b4c3d2e1f0}); !ok || k != want {
+		t.Fatalf("%x, %v; want %x", k, ok, want)
+	}
+	for i := range id {
+		for c := range 256 {
+			b := []byte(id)
+			b[i] = byte(c)
+			digit := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+			if id[i] == '-' {
+				digit = c == '-'
+			}
+			k, ok := ParseUUID(b)
+			if ok != digit {
+				t.Fatalf("ParseUUID(%q): %v, want %v", b, ok, digit)
+			}
+			if ok && string(k.AppendUUID(nil)) != string(b) {
+				t.Fatalf("%q comes back as %q", b, k.AppendUUID(nil))
+			}
+		}
+	}
+}
