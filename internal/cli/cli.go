@@ -36,6 +36,7 @@ type grammar struct {
 	Scan       scanCmd       `cmd:"" help:"Read audit logs and report the identities that enumerate."`
 	Explain    explainCmd    `cmd:"" help:"Show one finding in full."`
 	Extract    extractCmd    `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
+	Compile    compileCmd    `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
 	Detection  detectionCmd  `cmd:"" help:"Check, list and show detection files."`
 	Catalog    catalogCmd    `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
 	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
@@ -81,6 +82,7 @@ func Main(args []string, std IO) (code int) {
 		kong.Exit(func(c int) { panic(parsed{c}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(std),
+		kong.Vars{"targets": targetNames()},
 	)
 	if err != nil {
 		fmt.Fprintln(std.Stderr, "vedette:", err)

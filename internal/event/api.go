@@ -56,6 +56,12 @@ type API struct {
 	// Breadth is "account" for a call that lists many, "resource" for one
 	// that asks about one, or empty.
 	Breadth string
+	// Logged holds the names under which the provider's log shows the
+	// operation, without the version of the API that some have and, for Azure,
+	// in lower case; Log is the class of that log. Both are empty for an API
+	// that no catalogue lists.
+	Logged []string
+	Log    Log
 }
 
 // Registry holds every API of a run, those of the catalogues and those first

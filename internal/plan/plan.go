@@ -60,6 +60,8 @@ type Selector struct {
 	Techniques []string
 	Include    []Name
 	Exclude    []Name
+	// Outcomes narrows to calls with one of these outcomes; empty means any.
+	Outcomes []event.Outcome
 	// Services makes calls score that the provider made itself.
 	Services bool
 }
@@ -79,6 +81,9 @@ type Condition []Thresholds
 type Thresholds struct {
 	Events       int
 	DistinctAPIs int
+	// DistinctTargets counts what was asked for: different requests to one
+	// API are different targets.
+	DistinctTargets int
 }
 
 // Band gives a risk from 0 to 100 to windows for which When holds.

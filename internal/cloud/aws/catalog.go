@@ -13,7 +13,7 @@ var catalogTSV []byte
 // LoadCatalog enters the AWS API catalogue in reg and returns the names under
 // which CloudTrail logs its operations.
 func LoadCatalog(reg *event.Registry) (*catalog.Names, error) {
-	return catalog.Load(reg, event.AWS, catalogTSV)
+	return catalog.Load(reg, event.AWS, catalogTSV, func(logged []byte) []byte { return Canonical(nil, logged) })
 }
 
 // Canonical returns the name of an operation without the API date that some

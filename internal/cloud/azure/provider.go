@@ -5,6 +5,7 @@
 package azure
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -55,7 +56,7 @@ func (p *Provider) Register(reg *event.Registry) (err error) {
 	if p.graph, err = pairs("azure/graph_paths.tsv", graphTSV, 1, 0); err != nil {
 		return err
 	}
-	p.names, err = catalog.Load(reg, event.Azure, catalogTSV)
+	p.names, err = catalog.Load(reg, event.Azure, catalogTSV, bytes.ToLower)
 	return err
 }
 

@@ -6,6 +6,7 @@ package catalog
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -186,7 +187,9 @@ type service struct {
 }
 
 // Load parses a catalogue and enters its APIs in reg.
-func Load(reg *event.Registry, cloud event.Cloud, tsv []byte) (*Names, error) {
+// plain takes the version, or what else predicates over names leave out, from
+// a name as logged.
+func Load(reg *event.Registry, cloud event.Cloud, tsv []byte, plain func(logged []byte) []byte) (*Names, error) {
 	list, err := Parse(cloud, tsv)
 	if err != nil {
 		return nil, fmt.Errorf("%s API catalogue: %w", cloud, err)
@@ -194,7 +197,14 @@ func Load(reg *event.Registry, cloud event.Cloud, tsv []byte) (*Names, error) {
 	n := &Names{services: make(map[string]*service)}
 	for i := range list {
 		e := &list[i]
-		api := reg.Add(e.API)
+		entry := e.API
+		entry.Log = e.Log
+		for _, logged := range e.Logged {
+			if n := string(plain([]byte(logged))); !slices.Contains(entry.Logged, n) {
+				entry.Logged = append(entry.Logged, n)
+			}
+		}
+		api := reg.Add(entry)
 		s := n.services[api.Service]
 		if s == nil {
 			s = &service{global: api.Global, names: make(map[string]*event.API)}

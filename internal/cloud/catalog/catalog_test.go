@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -44,15 +46,16 @@ func TestLoad(t *testing.T) {
 	const tsv = header + "\n" +
 		"s.x\tList\tList1,List2\tlist\tcloudtrail.management\tdiscovery\tT1580\tT1526\tcompute\taccount\t3\tglobal\tobserved\tlogs\ta note\n"
 	reg := event.NewRegistry()
-	names, err := Load(reg, event.AWS, []byte(tsv))
+	names, err := Load(reg, event.AWS, []byte(tsv), bytes.TrimSpace)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := event.API{
 		Cloud: event.AWS, Service: "s.x", Name: "List", Class: event.ClassDiscovery, Known: true, Global: true,
 		Technique: "T1580", Secondary: "T1526", Category: "compute", Weight: 3, Breadth: "account",
+		Logged: []string{"List1", "List2"}, Log: event.CloudTrailManagement,
 	}
-	if got := reg.Lookup(event.AWS, "s.x", "List"); got == nil || *got != want {
+	if got := reg.Lookup(event.AWS, "s.x", "List"); got == nil || !reflect.DeepEqual(*got, want) {
 		t.Fatalf("registered %+v, want %+v", got, want)
 	}
 	for _, name := range []string{"List", "List1", "List2", "list"} {
@@ -133,7 +136,7 @@ func TestSpellings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names, err := Load(event.NewRegistry(), c.cloud, tsv)
+		names, err := Load(event.NewRegistry(), c.cloud, tsv, bytes.TrimSpace)
 		if err != nil {
 			t.Fatal(err)
 		}

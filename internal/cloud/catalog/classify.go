@@ -16,6 +16,7 @@ var verbsTSV []byte
 // edge, and end in suffix.
 type pattern struct {
 	prefix, suffix string // lower case
+	written        string // the same as the file has it, with its capitals
 	exact          bool   // the name is prefix and nothing else
 	class          event.Class
 }
@@ -53,9 +54,30 @@ func parseVerbs(tsv []byte) ([]pattern, error) {
 		if prefix == "" || strings.Contains(suffix, "*") {
 			return nil, fmt.Errorf("verbs, line %d: %q is neither a name nor one prefix and one suffix", i+2, f[0])
 		}
-		list = append(list, pattern{prefix, suffix, !glob, class})
+		list = append(list, pattern{prefix, suffix, f[0], !glob, class})
 	}
 	return list, nil
+}
+
+// Pattern is a form of names of one class: names that begin with Prefix, on a
+// word's edge, and end in Suffix; or, where Exact, Prefix and nothing else.
+// Words begin with capitals, as in "BatchGet"; names are compared without
+// letter case.
+type Pattern struct {
+	Prefix, Suffix string
+	Exact          bool
+	Class          event.Class
+}
+
+// Patterns lists the patterns by which [Classify] reads verbs. Of those that
+// match a name, the one that names most letters gives the class.
+func Patterns() []Pattern {
+	var list []Pattern
+	for _, p := range verbs() {
+		prefix, suffix, _ := strings.Cut(p.written, "*")
+		list = append(list, Pattern{prefix, suffix, p.exact, p.class})
+	}
+	return list
 }
 
 // match says how many letters of the word the pattern names, or -1. A prefix

@@ -53,7 +53,7 @@ func (p *Provider) Register(reg *event.Registry) (err error) {
 			p.workspace[service] = true
 		}
 	}
-	p.names, err = catalog.Load(reg, event.GCP, catalogTSV)
+	p.names, err = catalog.Load(reg, event.GCP, catalogTSV, Canonical)
 	return err
 }
 

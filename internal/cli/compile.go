@@ -1,0 +1,345 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"vedette/internal/cloud/all"
+	"vedette/internal/compile"
+	"vedette/internal/detection"
+	"vedette/internal/event"
+	"vedette/internal/siem"
+	backends "vedette/internal/siem/all"
+	"vedette/internal/term"
+)
+
+type compileCmd struct {
+	Detections []string `arg:"" name:"detection" help:"Ids of built-in detections, such as T1580, or detection files."`
+	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"${targets}, or all; sql:<dialect> is one of the SQL dialects. May be given again."`
+	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`
+	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`
+	Window     string   `enum:"tumbling,overlapping" default:"tumbling" help:"Windows side by side, or overlapping so that no burst is cut at an edge. Default: ${default}."`
+	Identity   string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session. Default: ${default}."`
+	NoDedup    bool     `help:"Count every record, copies of one act too."`
+	Services   bool     `name:"include-services" help:"Let calls count that the provider made itself."`
+	Fields     string   `type:"path" placeholder:"FILE" help:"Field map to lay over the built-in one of the target: names of tables and fields."`
+	Package    bool     `help:"Write what the product imports: scheduled rules with their metadata. Needs -o."`
+	Output     string   `short:"o" type:"path" placeholder:"DIR" help:"Write files there instead of one query to standard output."`
+	Format     string   `short:"f" enum:"text,json" default:"text" help:"text, or json: queries with what each language cannot say. Default: ${default}."`
+}
+
+func (c *compileCmd) Run(std IO) error {
+	targets, err := c.targets()
+	if err != nil {
+		return err
+	}
+	rules, err := c.rules()
+	if err != nil {
+		return err
+	}
+	if c.Package && c.Output == "" {
+		return usagef("--package writes files: say where with -o")
+	}
+	if c.Output == "" && c.Format == "text" && (len(targets) != 1 || len(rules) != 1) {
+		return usagef("standard output takes one query, and these are %d: say where with -o", len(targets)*len(rules))
+	}
+	var results []compiled
+	for _, b := range targets {
+		fields, err := c.fields(b)
+		if err != nil {
+			return err
+		}
+		for _, r := range rules {
+			out, err := b.Compile(r, fields)
+			if err != nil && !errors.Is(err, siem.ErrNotSaid) {
+				return err
+			}
+			results = append(results, compiled{b, r, out, err})
+		}
+	}
+	switch {
+	case c.Output != "":
+		return c.write(targets, results, std)
+	case c.Format == "json":
+		return writeCompiled(results, std.Stdout)
+	}
+	if err := results[0].err; err != nil {
+		return err
+	}
+	_, err = io.WriteString(std.Stdout, results[0].out.Query)
+	return err
+}
+
+// compiled is a rule in one language, or why it is not.
+type compiled struct {
+	backend siem.Backend
+	rule    *siem.Rule
+	out     *siem.Output
+	err     error
+}
+
+func (c *compileCmd) targets() ([]siem.Backend, error) {
+	list := backends.Backends()
+	if slices.Contains(c.Target, "all") {
+		return list, nil
+	}
+	var chosen []siem.Backend
+	for _, name := range c.Target {
+		i := slices.IndexFunc(list, func(b siem.Backend) bool { return b.Name() == name })
+		if i < 0 {
+			return nil, usagef("no target %q: there are %s and all", name, targetNames())
+		}
+		chosen = append(chosen, list[i])
+	}
+	return chosen, nil
+}
+
+func targetNames() string {
+	var names []string
+	for _, b := range backends.Backends() {
+		names = append(names, b.Name())
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *compileCmd) rules() ([]*siem.Rule, error) {
+	opts := compile.Options{BySession: c.Identity == "session", KeepCopies: c.NoDedup, Services: c.Services}
+	if c.Window == "overlapping" {
+		opts.Window = siem.Overlapping
+	}
+	if c.Package {
+		opts.Schedule = compile.DefaultSchedule()
+	}
+	for _, name := range c.Cloud {
+		i := slices.IndexFunc(event.Clouds(), func(x event.Cloud) bool { return x.String() == name })
+		if i < 0 {
+			return nil, usagef("--cloud: %q is none of aws, azure, gcp", name)
+		}
+		opts.Clouds = append(opts.Clouds, event.Clouds()[i])
+	}
+	list, err := c.detections()
+	if err != nil {
+		return nil, err
+	}
+	if c.Profile == "seed" {
+		s, err := detection.LoadSeedProfile()
+		if err != nil {
+			return nil, err
+		}
+		if len(list) != 1 || list[0].ID != s.ID {
+			return nil, usagef("the seed profile is of %s alone", s.ID)
+		}
+		r, err := compile.Seed(s, list[0], opts)
+		if err != nil {
+			return nil, usage(err)
+		}
+		return []*siem.Rule{r}, nil
+	}
+	reg := event.NewRegistry()
+	for _, p := range all.Providers() {
+		if err := p.Register(reg); err != nil {
+			return nil, err
+		}
+	}
+	var rules []*siem.Rule
+	for _, d := range list {
+		r, err := compile.Rules(d, reg, opts)
+		if err != nil {
+			return nil, usage(err)
+		}
+		rules = append(rules, r...)
+	}
+	return rules, nil
+}
+
+// detections finds built-in detections by id and reads files.
+func (c *compileCmd) detections() ([]*detection.Detection, error) {
+	builtin, err := detection.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	var list []*detection.Detection
+	for _, name := range c.Detections {
+		if i := slices.IndexFunc(builtin, func(d *detection.Detection) bool { return strings.EqualFold(d.ID, name) }); i >= 0 {
+			list = append(list, builtin[i])
+			continue
+		}
+		if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, "./\\") {
+			return nil, usagef("no built-in detection %q (vedette detection list shows them), and no such file", name)
+		}
+		own, err := loadDetections([]string{name})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, own...)
+	}
+	return list, nil
+}
+
+func (c *compileCmd) fields(b siem.Backend) (*siem.Fields, error) {
+	f := b.Fields()
+	if c.Fields == "" {
+		return f, nil
+	}
+	data, err := os.ReadFile(c.Fields)
+	if err != nil {
+		return nil, usage(err)
+	}
+	own, err := siem.ParseFields(c.Fields, data)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if own.Language != "" && own.Language != f.Language && len(c.Target) > 1 {
+		return f, nil // it is for another of the targets
+	}
+	if err := f.Merge(own); err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", c.Fields, err))
+	}
+	return f, nil
+}
+
+// write writes queries, or packages, into folders by target and says what is
+// exact, approximated or impossible.
+func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) error {
+	for _, b := range targets {
+		var outputs []*siem.Output
+		for _, r := range results {
+			if r.backend.Name() == b.Name() && r.err == nil {
+				outputs = append(outputs, r.out)
+			}
+		}
+		dir := filepath.Join(c.Output, strings.ReplaceAll(b.Name(), ":", "-"))
+		var files []siem.File
+		if c.Package {
+			var err error
+			if files, err = b.Package(outputs); err != nil {
+				return err
+			}
+		} else {
+			for _, o := range outputs {
+				files = append(files, siem.Files(b, o)...)
+			}
+		}
+		for _, f := range files {
+			path := filepath.Join(dir, filepath.FromSlash(f.Path))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	if c.Format == "json" {
+		return writeCompiled(results, std.Stdout)
+	}
+	return writeGrades(results, std.Stdout)
+}
+
+// writeGrades prints a line a target and rule: what is lost.
+func writeGrades(results []compiled, w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "TARGET\tRULE\tEXACT\tAPPROXIMATED\tIMPOSSIBLE\tTO CHECK")
+	for _, r := range results {
+		if r.err != nil {
+			fmt.Fprintf(t, "%s\t%s\tnot compiled: %s\n", r.backend.Name(), r.rule.ID, term.Safe(r.err.Error()))
+			continue
+		}
+		n := map[siem.Said]map[siem.Feature]bool{}
+		for _, g := range r.out.Grades {
+			if n[g.Said] == nil {
+				n[g.Said] = map[siem.Feature]bool{}
+			}
+			n[g.Said][g.Feature] = true
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%d\n", r.backend.Name(), r.rule.ID, len(n[siem.Exact]),
+			featureList(n[siem.Approximated]), featureList(n[siem.Impossible]), len(r.out.Parameters))
+	}
+	return t.Flush()
+}
+
+func featureList(set map[siem.Feature]bool) string {
+	var list []string
+	for _, f := range siem.Features() {
+		if set[f] {
+			list = append(list, string(f))
+		}
+	}
+	if len(list) == 0 {
+		return "-"
+	}
+	return strings.Join(list, ", ")
+}
+
+// writeCompiled prints queries and grades as JSON.
+func writeCompiled(results []compiled, w io.Writer) error {
+	type grade struct {
+		Feature string `json:"feature"`
+		Log     string `json:"log"`
+		Said    string `json:"said"`
+		How     string `json:"how,omitempty"`
+	}
+	type parameter struct {
+		Name  string `json:"name"`
+		Log   string `json:"log"`
+		Value string `json:"value"`
+		Why   string `json:"why"`
+	}
+	type form struct {
+		Name     string `json:"name"`
+		Language string `json:"language"`
+		Why      string `json:"why"`
+		Text     string `json:"text"`
+	}
+	type result struct {
+		Target     string      `json:"target"`
+		Product    string      `json:"product"`
+		Rule       string      `json:"rule"`
+		Detection  string      `json:"detection"`
+		Profile    string      `json:"profile"`
+		Window     string      `json:"window"`
+		Error      string      `json:"error,omitempty"`
+		Query      string      `json:"query,omitempty"`
+		Length     int         `json:"length,omitempty"`
+		Limit      int         `json:"limit,omitempty"`
+		Further    []form      `json:"further,omitempty"`
+		Grades     []grade     `json:"grades,omitempty"`
+		Parameters []parameter `json:"parameters,omitempty"`
+		Warnings   []string    `json:"warnings,omitempty"`
+	}
+	list := []result{}
+	for _, r := range results {
+		x := result{
+			Target: r.backend.Name(), Product: r.backend.Product(), Rule: r.rule.ID, Detection: r.rule.Detection,
+			Profile: r.rule.Profile, Window: r.rule.Window.Kind.String(),
+		}
+		if r.err != nil {
+			x.Error = r.err.Error()
+			list = append(list, x)
+			continue
+		}
+		x.Query, x.Length, x.Limit = r.out.Query, len([]rune(r.out.Query)), r.out.Limit
+		x.Warnings = slices.Concat(r.rule.Warnings, r.out.Warnings)
+		for _, f := range r.out.Further {
+			x.Further = append(x.Further, form{f.Name, f.Language, f.Why, f.Text})
+		}
+		for _, g := range r.out.Grades {
+			x.Grades = append(x.Grades, grade{string(g.Feature), g.Log.String(), g.Said.String(), g.How})
+		}
+		for _, p := range r.out.Parameters {
+			x.Parameters = append(x.Parameters, parameter{p.Name, p.Log.String(), p.Value, p.Why})
+		}
+		list = append(list, x)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(list)
+}

@@ -1,0 +1,190 @@
+package compile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"vedette/internal/cloud/catalog"
+	"vedette/internal/event"
+	"vedette/internal/plan"
+)
+
+// shape says where in the names of a log the verb stands.
+type shape struct {
+	// start and end enclose a verb pattern in a regular expression.
+	start, end string
+	// cased says that words can be told apart by letter case.
+	cased bool
+	// listed says that the catalogue alone decides: these logs have few
+	// operations and put their verbs anywhere.
+	listed bool
+}
+
+// logs are the logs that rules read. Those that products keep in one place
+// are one: it goes by the name of its first.
+var logs = []struct {
+	of    []event.Log
+	shape shape
+}{
+	{[]event.Log{event.CloudTrailManagement, event.CloudTrailData, event.CloudTrailNetwork}, shape{start: `^`, end: `$`, cased: true}},
+	{[]event.Log{event.AzureActivity}, shape{start: `/`, end: `/action$`}},
+	{[]event.Log{event.AzureKeyVault}, shape{listed: true}},
+	{[]event.Log{event.AzureStorage}, shape{listed: true}},
+	{[]event.Log{event.AzureGraph}, shape{listed: true}},
+	{[]event.Log{event.GCPDataAccess, event.GCPActivity, event.GCPPolicy}, shape{start: `(^|[.])`, end: `$`, cased: true}},
+}
+
+// predicate says a selector by the names in logs that are kept together. It
+// selects nothing where the selector does not see them.
+func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry) *plan.Predicate {
+	p := &plan.Predicate{}
+	if !slices.ContainsFunc(of, sel.Sees) {
+		return p
+	}
+	log := of[0]
+	var known []*event.API
+	for _, a := range reg.All() {
+		if a.Known && slices.Contains(of, a.Log) {
+			known = append(known, a)
+		}
+	}
+	// An API of unknown technique is not known to be of any.
+	if len(sel.Techniques) == 0 && !sh.listed {
+		var yes, no []catalog.Pattern
+		last := lastWords(known)
+		for _, v := range catalog.Patterns() {
+			if !concerns(v, last) {
+				continue
+			}
+			if slices.Contains(sel.Classes, v.Class) {
+				yes = append(yes, v)
+			} else {
+				no = append(no, v)
+			}
+		}
+		yes = slices.DeleteFunc(yes, func(v catalog.Pattern) bool { return covered(v, yes) && !beaten(v, no) })
+		no = slices.DeleteFunc(no, func(v catalog.Pattern) bool { return !takesFrom(v, yes) || covered(v, no) })
+		p.Match, p.Unless = expression(sh, yes), expression(sh, no)
+	}
+	for _, a := range known {
+		want := sel.Sees(a.Log) && sel.Selects(a, false)
+		for _, logged := range a.Logged {
+			n := plan.Name{Cloud: a.Cloud, Service: a.Service, API: logged}
+			if p.Selects(n.Service, n.API) == want {
+				continue
+			}
+			if want {
+				p.Names = append(p.Names, n)
+			} else {
+				p.NotNames = append(p.NotNames, n)
+			}
+		}
+	}
+	for _, n := range sel.Include {
+		if n.API != plan.Any && n.Service != "" && n.Service != plan.Any && (n.Cloud == event.NoCloud || n.Cloud == log.Cloud()) &&
+			!p.Selects(n.Service, n.API) && reg.Lookup(log.Cloud(), n.Service, n.API) == nil {
+			p.Names = append(p.Names, n)
+		}
+	}
+	order := func(a, b plan.Name) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.API, b.API)) }
+	slices.SortFunc(p.Names, order)
+	slices.SortFunc(p.NotNames, order)
+	p.Names, p.NotNames = slices.Compact(p.Names), slices.Compact(p.NotNames)
+	return p
+}
+
+// lastWords are the parts of the known names that have the verb, in lower
+// case.
+func lastWords(known []*event.API) []string {
+	var list []string
+	for _, a := range known {
+		for _, logged := range a.Logged {
+			name := strings.TrimSuffix(strings.ToLower(logged), "/action")
+			list = append(list, name[strings.LastIndexAny(name, "./")+1:])
+		}
+	}
+	return list
+}
+
+// concerns reports whether a pattern says something of a log's names: it is a
+// single word, which any name may begin with, or it names something known.
+func concerns(v catalog.Pattern, last []string) bool {
+	prefix, suffix := strings.ToLower(v.Prefix), strings.ToLower(v.Suffix)
+	if v.Class == event.ClassDiscovery && !v.Exact && v.Suffix == "" && v.Prefix[1:] == prefix[1:] {
+		return true
+	}
+	return slices.ContainsFunc(last, func(name string) bool {
+		if v.Exact {
+			return name == prefix
+		}
+		return len(name) >= len(prefix)+len(suffix) && strings.HasPrefix(name, prefix) && strings.HasSuffix(name, suffix)
+	})
+}
+
+// covered reports whether another pattern of the list matches all that v does.
+func covered(v catalog.Pattern, list []catalog.Pattern) bool {
+	return slices.ContainsFunc(list, func(w catalog.Pattern) bool {
+		return w != v && !w.Exact && hasPrefix(v.Prefix, w.Prefix) && (w.Suffix == "" || !v.Exact && w.Suffix == v.Suffix)
+	})
+}
+
+// beaten reports whether a pattern of another class could match a name of v's
+// if it were not for v.
+func beaten(v catalog.Pattern, no []catalog.Pattern) bool {
+	return slices.ContainsFunc(no, func(w catalog.Pattern) bool {
+		return !w.Exact && hasPrefix(v.Prefix, w.Prefix) && w.Suffix == "" && len(w.Prefix) < len(v.Prefix)
+	})
+}
+
+// takesFrom reports whether v can match a name that one of the list matches
+// too, naming more letters of it.
+func takesFrom(v catalog.Pattern, list []catalog.Pattern) bool {
+	return slices.ContainsFunc(list, func(w catalog.Pattern) bool {
+		return !w.Exact && hasPrefix(v.Prefix, w.Prefix) && len(v.Prefix)+len(v.Suffix) > len(w.Prefix)+len(w.Suffix) ||
+			strings.EqualFold(v.Prefix, w.Prefix) && v.Suffix != ""
+	})
+}
+
+// expression matches what any of the patterns does.
+func expression(sh shape, list []catalog.Pattern) string {
+	var open, exact, others []string
+	for _, v := range list {
+		prefix := word(v.Prefix, sh.cased)
+		switch {
+		case v.Exact:
+			exact = append(exact, prefix)
+		case v.Suffix == "":
+			open = append(open, prefix)
+		default:
+			others = append(others, prefix+`[A-Za-z0-9_]*`+word(v.Suffix, sh.cased))
+		}
+	}
+	var parts []string
+	if len(open) > 0 {
+		rest := `([^a-z.][A-Za-z0-9_]*)?`
+		if !sh.cased {
+			rest = `[a-z0-9_]*`
+		}
+		parts = append(parts, `(`+strings.Join(open, `|`)+`)`+rest)
+	}
+	parts = append(append(parts, exact...), others...)
+	if len(parts) == 0 {
+		return ""
+	}
+	return sh.start + `(` + strings.Join(parts, `|`) + `)` + sh.end
+}
+
+// word writes a word of a pattern as names of the log do: a name may begin
+// with a small letter, and where it has no capitals the pattern has none.
+func word(w string, cased bool) string {
+	lower := strings.ToLower(w)
+	if !cased || w == "" {
+		return lower
+	}
+	return `[` + strings.ToUpper(w[:1]) + lower[:1] + `]` + w[1:]
+}
+
+func hasPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}

@@ -1,0 +1,160 @@
+package siem
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/plan"
+)
+
+// Header returns the lines that stand before a query, without comment signs:
+// what the rule looks for, how it counts, what it needs, and what is lost.
+// They hold no line break and no control character.
+func Header(out *Output) []string {
+	r := out.Rule
+	var lines []string
+	add := func(format string, args ...any) {
+		lines = append(lines, wrap(PlainLine(fmt.Sprintf(format, args...)), 110)...)
+	}
+	add("%s", r.Title)
+	add("%s %s (%s), profile %s. ATT&CK %s. Severity %s%s.", r.Detection, r.Version, r.ID, r.Profile,
+		strings.Join(r.Techniques, ", "), r.Severity, confidence(r.Confidence))
+	add("%s", r.Description)
+	add("Window: %s of %s. Fires at %s.", r.Window.Kind, Duration(r.Window.Length), TriggerText(r.Trigger))
+	switch {
+	case r.KeepCopies:
+		add("Every record counts, copies of one act too.")
+	case allAre(out, Duplicates, Exact):
+		add("Copies of one act, known by the log's own id of it, count once.")
+	}
+	if len(r.FalsePositives) > 0 {
+		add("Known false positives: %s.", strings.Join(r.FalsePositives, "; "))
+	}
+	for _, p := range out.Parameters {
+		add("CHECK %s %s: %s (%s).", p.Log, p.Name, p.Value, p.Why)
+	}
+	for _, w := range slices.Concat(r.Warnings, out.Warnings) {
+		add("WARNING: %s", w)
+	}
+	for _, l := range Losses(out) {
+		add("%s", l)
+	}
+	return lines
+}
+
+func confidence(c string) string {
+	if c == "" {
+		return ""
+	}
+	return ", confidence " + c
+}
+
+// allAre reports whether every leg says the feature that well.
+func allAre(out *Output, f Feature, s Said) bool {
+	for _, g := range out.Grades {
+		if g.Feature == f && g.Said != s {
+			return false
+		}
+	}
+	return true
+}
+
+// Losses says, a line a feature, what the text does not say as the rule means
+// it. Legs that lose the same are named together.
+func Losses(out *Output) []string {
+	var lines []string
+	for _, f := range Features() {
+		type loss struct {
+			said Said
+			how  string
+		}
+		var order []loss
+		logs := map[loss][]event.Log{}
+		for _, g := range out.Grades {
+			if g.Feature != f || g.Said == Exact || g.Said == Unused {
+				continue
+			}
+			l := loss{g.Said, g.How}
+			if logs[l] == nil {
+				order = append(order, l)
+			}
+			logs[l] = append(logs[l], g.Log)
+		}
+		for _, l := range order {
+			where := ""
+			if len(logs[l]) < len(out.Rule.Legs) {
+				var names []string
+				for _, log := range logs[l] {
+					names = append(names, log.String())
+				}
+				where = " of " + strings.Join(names, ", ")
+			}
+			lines = append(lines, fmt.Sprintf("%s%s: %s: %s.", f, where, l.said, l.how))
+		}
+	}
+	return lines
+}
+
+// TriggerText says a condition in words: "10 calls, or 5 distinct APIs".
+func TriggerText(c plan.Condition) string {
+	var alternatives []string
+	for _, t := range c {
+		var parts []string
+		if t.Events > 0 {
+			parts = append(parts, fmt.Sprintf("%d calls", t.Events))
+		}
+		if t.DistinctAPIs > 0 {
+			parts = append(parts, fmt.Sprintf("%d distinct APIs", t.DistinctAPIs))
+		}
+		if t.DistinctTargets > 0 {
+			parts = append(parts, fmt.Sprintf("%d distinct targets", t.DistinctTargets))
+		}
+		alternatives = append(alternatives, strings.Join(parts, " and "))
+	}
+	return strings.Join(alternatives, ", or ")
+}
+
+// Duration writes a duration as people do: 15m, 1h, 90s.
+func Duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+// PlainLine makes text fit for one line of a comment: control characters, line
+// and paragraph separators become spaces, and what could end a comment is
+// taken apart.
+func PlainLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\u202e' || r == '\u2066' || r == '\u2067' {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.ReplaceAll(s, "*/", "* /")
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// wrap breaks a line between words.
+func wrap(s string, width int) []string {
+	var lines []string
+	for len(s) > width {
+		i := strings.LastIndexByte(s[:width+1], ' ')
+		if i <= 0 {
+			if i = strings.IndexByte(s, ' '); i < 0 {
+				break
+			}
+		}
+		lines = append(lines, s[:i])
+		s = "  " + s[i+1:]
+	}
+	return append(lines, s)
+}

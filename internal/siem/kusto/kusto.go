@@ -1,0 +1,367 @@
+// Package kusto prints rules in the Kusto Query Language for Microsoft
+// Sentinel and Log Analytics.
+package kusto
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/plan"
+	"vedette/internal/siem"
+)
+
+//go:embed fields.yaml
+var fieldsYAML []byte
+
+// maxQuery is the greatest length of the query of an analytics rule
+// ("Create a custom analytics rule from scratch", Microsoft Sentinel).
+const maxQuery = 10_000
+
+// Backend is Microsoft Sentinel.
+type Backend struct{}
+
+// Name returns "kusto".
+func (Backend) Name() string { return "kusto" }
+
+// Product returns the product's name.
+func (Backend) Product() string { return "Microsoft Sentinel (KQL)" }
+
+// Ext returns ".kql".
+func (Backend) Ext() string { return ".kql" }
+
+// Fields returns the columns of Sentinel's tables.
+func (Backend) Fields() *siem.Fields { return siem.MustFields("kusto/fields.yaml", fieldsYAML) }
+
+// Compile prints the rule as one query over all its tables.
+func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
+	out := &siem.Output{Rule: r, Limit: maxQuery}
+	g := siem.NewGrades(r)
+	p := &printer{r: r, out: out, g: g}
+	places, err := f.Places(r, g)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range places {
+		p.leg(at.Leg, at.LogMap)
+	}
+	p.windows()
+	p.rows()
+	p.grades()
+	out.Grades = g.List()
+	var b strings.Builder
+	for _, line := range siem.Header(out) {
+		b.WriteString("// " + line + "\n")
+	}
+	b.WriteString(p.settings())
+	b.WriteString(p.text.String())
+	out.Query = b.String()
+	if n := len([]rune(out.Query)); n > maxQuery {
+		return nil, fmt.Errorf("%w: the query of %s has %d characters, Sentinel takes %d", siem.ErrNotSaid, r.ID, n, maxQuery)
+	}
+	return out, nil
+}
+
+type printer struct {
+	r    *siem.Rule
+	out  *siem.Output
+	g    *siem.Grades
+	text strings.Builder
+}
+
+func (p *printer) line(format string, args ...any) {
+	fmt.Fprintf(&p.text, format+"\n", args...)
+}
+
+// settings are what a reader may change, before the query.
+func (p *printer) settings() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "let Window = %s;\n", span(p.r.Window.Length))
+	if p.r.Window.Kind == siem.Overlapping {
+		fmt.Fprintf(&b, "let Hop = %s;\n", span(p.hop()))
+	}
+	if s := p.r.Schedule; s != nil {
+		fmt.Fprintf(&b, "let Every = %s;\nlet Settle = %s;\n", span(s.Every), span(s.Settle))
+		fmt.Fprintf(&b, "let Excepted = _GetWatchlist(%q) | project tostring(SearchKey);\n", Watchlist)
+	}
+	return b.String()
+}
+
+// Watchlist is the alias of the list of identities that scheduled rules leave
+// out; its search key is the identity.
+const Watchlist = "VedetteExceptions"
+
+// hop is how far apart overlapping windows start.
+func (p *printer) hop() time.Duration { return p.r.Window.Length / 3 }
+
+// leg prints the rows of one table in common columns.
+func (p *printer) leg(l *siem.Leg, m *siem.LogMap) {
+	open := "union isfuzzy=true\n(\n"
+	if p.text.Len() > 0 {
+		open = ",\n(\n"
+		// The bracket before stands at the line's end.
+		s := strings.TrimSuffix(p.text.String(), "\n")
+		p.text.Reset()
+		p.text.WriteString(s)
+	}
+	p.text.WriteString(open)
+	p.line("    %s", m.Source)
+	if p.r.Schedule != nil {
+		p.line("    | where %s > ago(Settle + Every + 2 * Window)", m.Expr(siem.Time))
+	}
+	if m.Where != "" {
+		p.line("    | where %s", m.Where)
+	}
+	roles := []siem.Role{siem.Time, siem.Service, siem.API, siem.AccountID, siem.Region, siem.Address, siem.Target, siem.EventID, siem.ServiceMade}
+	identity := siem.Principal
+	if p.r.BySession {
+		identity = siem.Session
+	}
+	if l.Raw {
+		p.rawLeg(l, m)
+		m.Check(p.out, p.g, l.Log, siem.RawAPI, siem.RawCaller, siem.RawAccount, siem.RawRegion)
+	} else {
+		p.namedLeg(l, m, identity)
+		m.Check(p.out, p.g, l.Log, append(roles, identity)...)
+	}
+	p.line(")")
+}
+
+// rawLeg compares names as they are logged, as the query that Vedette began
+// with does.
+func (p *printer) rawLeg(l *siem.Leg, m *siem.LogMap) {
+	name := m.Expr(siem.RawAPI)
+	if l.FoldCase {
+		name = "tolower(" + name + ")"
+	}
+	p.line("    | where %s in (%s)", name, names(apiNames(l.Select.Names)))
+	if w := m.Set["raw_where"]; w != "" {
+		p.line("    | where %s", w)
+	}
+	if l.NeedsCaller {
+		p.line("    | where isnotempty(%s)", m.Expr(siem.RawCaller))
+	}
+	p.line("    | project TimeGenerated = %s, CloudProvider = %s, Identity = %s, AccountId = %s, Api = %s, Region = %s, SourceIp = %s",
+		m.Expr(siem.Time), quote(siem.Provider(l.Log.Cloud())), m.Expr(siem.RawCaller), m.Expr(siem.RawAccount),
+		m.Expr(siem.RawAPI), m.Expr(siem.RawRegion), m.Expr(siem.Address))
+}
+
+func (p *printer) namedLeg(l *siem.Leg, m *siem.LogMap, identity siem.Role) {
+	p.line("    | extend Service = %s, Name = %s", m.Expr(siem.Service), m.Expr(siem.API))
+	p.line("    | where %s", p.selection(l.Select))
+	switch {
+	case only(l.Outcomes, event.Denied):
+		p.line("    | where %s", m.Expr(siem.IsDenied))
+	case only(l.Outcomes, event.OK):
+		p.line("    | where %s", m.Expr(siem.IsOK))
+	}
+	if made := m.Expr(siem.ServiceMade); made != "" && !l.Services {
+		p.line("    | where not(%s)", made)
+	}
+	p.line("    | project TimeGenerated = %s, CloudProvider = %s,", m.Expr(siem.Time), quote(siem.Provider(l.Log.Cloud())))
+	p.line("        Identity = %s,", indent(m.Expr(identity), "            "))
+	p.line("        AccountId = %s, Api = strcat(Service, \"/\", Name), Region = %s,", m.Expr(siem.AccountID), orEmpty(m.Expr(siem.Region)))
+	p.line("        SourceIp = %s, EventId = %s%s", m.Expr(siem.Address), m.Expr(siem.EventID), p.target(m))
+}
+
+func (p *printer) target(m *siem.LogMap) string {
+	if !p.r.CountsTargets() {
+		return ""
+	}
+	return fmt.Sprintf(", Target = strcat(Service, \"/\", Name, \" \", %s)", m.Expr(siem.Target))
+}
+
+// selection prints a predicate over the columns Service and Name.
+func (p *printer) selection(s *plan.Predicate) string {
+	var any []string
+	if s.Match != "" {
+		one := "Name matches regex " + verbatim(s.Match)
+		if s.Unless != "" {
+			one += "\n        and not(Name matches regex " + verbatim(s.Unless) + ")"
+		}
+		if len(s.NotNames) > 0 {
+			one += "\n        and strcat(Service, \"/\", Name) !in (" + names(fullNames(s.NotNames)) + ")"
+		}
+		any = append(any, one)
+	}
+	if len(s.Names) > 0 {
+		any = append(any, "strcat(Service, \"/\", Name) in ("+names(fullNames(s.Names))+")")
+	}
+	return strings.Join(any, "\n        or ")
+}
+
+// windows lays windows over the rows and leaves those that are due.
+func (p *printer) windows() {
+	if p.r.Schedule != nil {
+		p.line("| where Identity !in (Excepted)")
+	}
+	if p.r.Window.Kind == siem.Overlapping {
+		p.line("| mv-expand WindowStart = range(bin(TimeGenerated, Hop) - Window + Hop, bin(TimeGenerated, Hop), Hop) to typeof(datetime)")
+	} else {
+		p.line("| extend WindowStart = bin(TimeGenerated, Window)")
+	}
+	if p.r.Schedule != nil {
+		p.line("| where WindowStart + Window + Settle <= now() and WindowStart + Window + Settle > now() - Every")
+	}
+}
+
+// rows counts, keeps what fires, scores and sorts.
+func (p *printer) rows() {
+	count := "count_distinct(EventId)"
+	if p.r.KeepCopies {
+		count = "count()"
+	}
+	p.line("| summarize")
+	p.line("    DiscoveryCount = %s,", count)
+	p.line("    DistinctAPIs = count_distinct(Api),")
+	if p.r.CountsTargets() {
+		p.line("    DistinctTargets = count_distinct(Target),")
+	}
+	p.line("    APIList = make_set(Api, %d),", p.r.MaxAPIs)
+	if p.r.Profile == "seed" {
+		p.line("    DistinctRegions = count_distinct(Region),") // an empty one is one too
+	} else {
+		p.line("    DistinctRegions = count_distinctif(Region, isnotempty(Region)),")
+	}
+	p.line("    SourceIPs = make_set(SourceIp, %d),", p.r.MaxAddresses)
+	p.line("    FirstSeen = min(TimeGenerated),")
+	p.line("    LastSeen = max(TimeGenerated)")
+	p.line("    by CloudProvider, Identity, AccountId, WindowStart")
+	p.line("| where %s", condition(p.r.Trigger))
+	if len(p.r.Bands) > 0 {
+		p.line("| extend RiskScore = %s", bands(p.r.Bands))
+	}
+	columns := siem.Columns()[1:]
+	if p.r.CountsTargets() {
+		columns = append(columns[:5:5], append([]string{siem.ColTargets}, columns[5:]...)...)
+	}
+	p.line("| project TimeGenerated = WindowStart, %s", strings.Join(columns, ", "))
+	p.line("| sort by RiskScore desc, DiscoveryCount desc, CloudProvider asc, Identity asc, AccountId asc, TimeGenerated asc")
+}
+
+func (p *printer) grades() {
+	g := p.g
+	if p.r.Window.Kind == siem.Overlapping {
+		g.Say(siem.Windowing, siem.Approximated, fmt.Sprintf("windows start every %s: a burst of up to %s lies whole in one, a longer one may be split",
+			siem.Duration(p.hop()), siem.Duration(p.r.Window.Length-p.hop())))
+	}
+	if p.r.Schedule == nil {
+		g.Say(siem.Exceptions, siem.Unused, "")
+	}
+}
+
+// condition prints a trigger.
+func condition(c plan.Condition) string {
+	var any []string
+	for _, t := range c {
+		var all []string
+		for _, x := range []struct {
+			column string
+			least  int
+		}{{siem.ColAPIs, t.DistinctAPIs}, {siem.ColTargets, t.DistinctTargets}, {siem.ColEvents, t.Events}} {
+			if x.least > 0 {
+				all = append(all, fmt.Sprintf("%s >= %d", x.column, x.least))
+			}
+		}
+		one := strings.Join(all, " and ")
+		if len(all) > 1 && len(c) > 1 {
+			one = "(" + one + ")"
+		}
+		any = append(any, one)
+	}
+	return strings.Join(any, " or ")
+}
+
+// bands prints the risk of a row that fires.
+func bands(list []plan.Band) string {
+	var b strings.Builder
+	b.WriteString("case(")
+	for _, band := range list {
+		if len(band.When) == 0 {
+			fmt.Fprintf(&b, "\n    %d)", band.Risk)
+			return b.String()
+		}
+		fmt.Fprintf(&b, "\n    %s, %d,", condition(band.When), band.Risk)
+	}
+	b.WriteString("\n    0)")
+	return b.String()
+}
+
+func only(list []event.Outcome, o event.Outcome) bool { return len(list) == 1 && list[0] == o }
+
+func orEmpty(expr string) string {
+	if expr == "" {
+		return `""`
+	}
+	return expr
+}
+
+// indent puts the further lines of an expression under its first.
+func indent(expr, by string) string {
+	return strings.ReplaceAll(strings.TrimSpace(expr), "\n", "\n"+by)
+}
+
+func apiNames(list []plan.Name) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, n := range list {
+		if !seen[n.API] {
+			seen[n.API] = true
+			out = append(out, n.API)
+		}
+	}
+	return out
+}
+
+func fullNames(list []plan.Name) []string {
+	var out []string
+	for _, n := range list {
+		out = append(out, n.Service+"/"+n.API)
+	}
+	return out
+}
+
+// names prints a list of strings.
+func names(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = quote(s)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// quote prints a string literal ("String data type", Kusto).
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c < ' ' || c >= 0x7f && c < 0xa0 || c == '\u2028' || c == '\u2029':
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteRune(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// verbatim prints a string literal in which a backslash is one.
+func verbatim(s string) string { return `@"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// span prints a time span.
+func span(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	}
+	return strconv.Itoa(int(d/time.Second)) + "s"
+}
+
+// Package returns what Sentinel imports.
+func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) { return nil, nil }
