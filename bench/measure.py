@@ -214,18 +214,18 @@ def main():
             rows.append(Row(f"vedette scan, {s.raw / 1e9:.2f} GB", s.raw, scan(s.folder)))
         rounds(rows, args.runs)
         report.table(rows, rows[0])
-        rates = [r.rate for r in rows]
-        x = min(rates) / max(rates)
-        report.verdict("growth: slowest rate by fastest", f"{x:.2f}", "0.8", x >= 0.8)
+        # Linear: the rate does not fall as the input grows.
+        x = rows[-1].rate / max(r.rate for r in rows)
+        report.verdict("rate of 4 GB, of the fastest size's", f"{x:.2f}", "0.8", x >= 0.8)
 
     if "many" in parts:
         many = generate(args.gen, args.data, "many", "-principals", str(int(1e6 * args.scale)), "-each", "4")
         report.add(f"### Many callers\n\n{describe(many)}: {int(1e6 * args.scale):,} callers with 4 scoring events each, in files far apart.\n")
-        rows = [v := Row("vedette scan", many.raw, scan(many.folder)), low := Row("vedette scan --memory 200MB", many.raw, scan(many.folder, "--memory", "200MB"))]
+        rows = [v := Row("vedette scan", many.raw, scan(many.folder)), low := Row("vedette scan --memory 48MiB", many.raw, scan(many.folder, "--memory", "48MiB"))]
         rounds(rows, max(1, args.runs // 2))
         report.table(rows, v)
         report.verdict("peak memory, a million callers", f"{v.peak / MB:.0f} MB", "600 MB", v.peak < 600 * MB)
-        report.verdict("the same with --memory 200MB", f"{low.peak / MB:.0f} MB", "less", low.peak < v.peak)
+        report.verdict("the same with --memory 48MiB", f"{low.peak / MB:.0f} MB", "less", low.peak < v.peak)
 
     if report.verdicts:
         report.add("### Targets\n\n| figure | measured | target | |\n|---|---|---|---|\n" + "\n".join(report.verdicts) + "\n")

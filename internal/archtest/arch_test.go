@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"history":   {"event"},
 	"plan":      {"event"},
 	"detection": {"event", "plan"},
-	"seed":      {"event", "detection", "finding"},
+	"seed":      {"event", "detection", "finding", "plan"},
 	"coverage":  {"event", "finding"},
 	"enrich":    {"event", "finding"},
 	"engine":    {"event", "plan", "history", "finding"},

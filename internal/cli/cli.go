@@ -82,7 +82,6 @@ func Main(args []string, std IO) (code int) {
 		kong.Exit(func(c int) { panic(parsed{c}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(std),
-		kong.Vars{"targets": targetNames()},
 	)
 	if err != nil {
 		fmt.Fprintln(std.Stderr, "vedette:", err)

@@ -22,7 +22,7 @@ import (
 
 type compileCmd struct {
 	Detections []string `arg:"" name:"detection" help:"Ids of built-in detections, such as T1580, or detection files."`
-	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"${targets}, or all; sql:<dialect> is one of the SQL dialects. May be given again."`
+	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
 	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`
 	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`
 	Window     string   `enum:"tumbling,overlapping" default:"tumbling" help:"Windows side by side, or overlapping so that no burst is cut at an edge. Default: ${default}."`
@@ -169,6 +169,14 @@ func (c *compileCmd) detections() ([]*detection.Detection, error) {
 	for _, name := range c.Detections {
 		if i := slices.IndexFunc(builtin, func(d *detection.Detection) bool { return strings.EqualFold(d.ID, name) }); i >= 0 {
 			list = append(list, builtin[i])
+			if c.Output == "" || c.Profile == "seed" {
+				continue
+			}
+			for _, d := range builtin {
+				if d.PartOf == builtin[i].ID {
+					list = append(list, d)
+				}
+			}
 			continue
 		}
 		if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, "./\\") {

@@ -277,7 +277,8 @@ func (in *counting) plans() ([]*plan.Plan, error) {
 // detections where there are none.
 func loadDetections(files []string) ([]*detection.Detection, error) {
 	if len(files) == 0 {
-		return detection.Builtin()
+		list, err := detection.Builtin()
+		return slices.DeleteFunc(list, func(d *detection.Detection) bool { return d.PartOf != "" }), err
 	}
 	var list []*detection.Detection
 	ids := map[string]string{}

@@ -60,7 +60,7 @@ func TestBuiltin(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"T1087.004", "T1580"}; !slices.Equal(ids, want) {
+	if want := []string{"T1580.denied", "T1087.004", "T1580.sweep", "T1580"}; !slices.Equal(ids, want) {
 		t.Errorf("built-in detections are %v, want %v", ids, want)
 	}
 }
@@ -74,6 +74,22 @@ func TestLoweredBuiltin(t *testing.T) {
 	discovery := []event.Class{event.ClassDiscovery}
 	want := []*plan.Plan{
 		{
+			Detection: "T1580.denied", Name: "Cloud Infrastructure Discovery, refused", Version: "1.0.0",
+			Techniques: []string{"T1580", "T1526", "T1087.004", "T1069.003"},
+			Quiet:      30 * time.Minute, MaxLength: 24 * time.Hour,
+			Windows: []plan.Window{{
+				Name: "refused", Length: 15 * time.Minute, Kind: plan.Sliding,
+				Select: plan.Selector{
+					NotLogs: []event.Log{event.AzureGraph}, Classes: discovery, Outcomes: []event.Outcome{event.Denied},
+				},
+				Trigger: plan.Condition{{DistinctAPIs: 5}, {DistinctTargets: 15}},
+				Bands: []plan.Band{
+					{Risk: 90, When: plan.Condition{{DistinctAPIs: 15}}},
+					{Risk: 70, When: plan.Condition{{DistinctAPIs: 5}, {DistinctTargets: 15}}},
+				},
+			}},
+		},
+		{
 			Detection: "T1087.004", Name: "Cloud Account and Group Discovery in Microsoft Graph", Version: "1.0.0",
 			Techniques: []string{"T1087.004", "T1069.003"},
 			Quiet:      30 * time.Minute, MaxLength: 24 * time.Hour,
@@ -85,6 +101,20 @@ func TestLoweredBuiltin(t *testing.T) {
 					{Risk: 70, When: plan.Condition{{Events: 50, DistinctAPIs: 14}}},
 					{Risk: 50, When: plan.Condition{{Events: 20, DistinctAPIs: 8}}},
 					{Risk: 30, When: plan.Condition{{Events: 200, DistinctAPIs: 4}}},
+				},
+			}},
+		},
+		{
+			Detection: "T1580.sweep", Name: "Cloud Infrastructure Discovery, resource by resource", Version: "1.0.0",
+			Techniques: []string{"T1580", "T1619"},
+			Quiet:      30 * time.Minute, MaxLength: 24 * time.Hour,
+			Windows: []plan.Window{{
+				Name: "sweep", Length: 15 * time.Minute, Kind: plan.Sliding,
+				Select:  plan.Selector{NotLogs: []event.Log{event.AzureGraph}, Classes: discovery},
+				Trigger: plan.Condition{{DistinctTargets: 60}},
+				Bands: []plan.Band{
+					{Risk: 70, When: plan.Condition{{DistinctTargets: 300}}},
+					{Risk: 50, When: plan.Condition{{DistinctTargets: 60}}},
 				},
 			}},
 		},
@@ -147,10 +177,13 @@ func TestStatement45EveryBandReached(t *testing.T) {
 		}
 		for _, w := range p.Windows {
 			given := map[int]bool{}
-			for events := 1; events <= 250; events++ {
+			for events := 1; events <= 310; events++ {
 				for apis := 1; apis <= events && apis <= 30; apis++ {
-					if w.Trigger.Holds(events, apis) {
-						given[w.Risk(events, apis)] = true
+					for _, targets := range []int{apis, (apis + events) / 2, events} {
+						f := plan.Figures{Events: events, DistinctAPIs: apis, DistinctTargets: targets}
+						if w.Trigger.Holds(f) {
+							given[w.Risk(f)] = true
+						}
 					}
 				}
 			}

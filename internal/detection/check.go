@@ -80,7 +80,7 @@ func (r *report) checkWindows(d *Detection, catalogue []*event.API) {
 			continue
 		}
 		most, bounded := breadth(sel, catalogue, count)
-		if bounded && !slices.ContainsFunc(grid(w, most), func(f figures) bool { return w.Trigger.Holds(f.events, f.apis) }) {
+		if bounded && !slices.ContainsFunc(grid(w, most), func(f plan.Figures) bool { return w.Trigger.Holds(f) }) {
 			r.errorf(w.trigger[0], "window %q can never fire: its trigger wants more distinct APIs than the %d that are selected", w.Name, most)
 		}
 	}

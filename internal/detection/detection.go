@@ -15,7 +15,10 @@ import (
 type Detection struct {
 	File string // as given to [Load]; only errors show it
 
-	ID          string // such as "T1580"; unique among the detections of a run
+	ID string // such as "T1580"; unique among the detections of a run
+	// PartOf is the id of the detection that this one goes with: SIEM packages
+	// hold both, and a scan runs the other alone unless it is told to.
+	PartOf      string
 	Name        string
 	Version     string
 	Description string
@@ -90,7 +93,9 @@ type Call struct {
 	Account string
 	Region  string
 	Address string
-	Target  string // what was asked for; throttled tries of one target are one
+	// Target is what was asked for; throttled tries of one target are one. A
+	// "#" in it stands for the number of the call.
+	Target string
 
 	apis []pos
 }

@@ -3,6 +3,8 @@ package detection
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -218,7 +220,7 @@ func (c *Call) event(api *event.API, i, n int) event.Event {
 		Time: exampleStart.Add(c.At + time.Duration(i)*c.Every).UnixNano(),
 		ID:   id, Key: event.Digest([]byte("example"), id),
 		API: api, Outcome: c.Outcome,
-		Region: []byte(c.Region), Account: []byte(c.Account), Address: []byte(c.Address), Target: []byte(c.Target),
+		Region: []byte(c.Region), Account: []byte(c.Account), Address: []byte(c.Address), Target: []byte(strings.ReplaceAll(c.Target, "#", strconv.Itoa(i+1))),
 		Actor: event.Actor{Principal: []byte(c.Actor), Label: []byte(c.Actor)},
 	}
 	if c.Outcome == event.Denied {

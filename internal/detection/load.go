@@ -54,7 +54,7 @@ func Load(file string, data []byte) (*Detection, error) {
 }
 
 func (r *reader) detection(n *yaml.Node, d *Detection) {
-	m := r.mapping(n, "a detection", "id", "name", "version", "description", "techniques", "severity", "confidence",
+	m := r.mapping(n, "a detection", "id", "part_of", "name", "version", "description", "techniques", "severity", "confidence",
 		"references", "select", "windows", "quiet", "max_length", "false_positives", "examples")
 	if m == nil {
 		return
@@ -65,6 +65,7 @@ func (r *reader) detection(n *yaml.Node, d *Detection) {
 	if d.ID = r.text(f["id"], "id"); d.ID != "" && !idForm.MatchString(d.ID) {
 		r.errorf(at(f["id"]), "id is up to 64 letters, digits, dots, dashes and underscores, not %q", d.ID)
 	}
+	d.PartOf = r.either(f["part_of"], "part_of", "")
 	d.Name = r.text(f["name"], "name")
 	d.Version = r.text(f["version"], "version")
 	d.Description = r.prose(f["description"], "description")
@@ -147,7 +148,7 @@ func (r *reader) window(n *yaml.Node, d *Detection) (w Window, ok bool) {
 		r.errorf(m.pos, "a window lacks \"select\", and the detection has none for all windows")
 	}
 	if f["trigger"] != nil {
-		w.Trigger, w.trigger = r.condition(r.mapping(f["trigger"], "a trigger", "events", "distinct_apis", "any"), true)
+		w.Trigger, w.trigger = r.condition(r.mapping(f["trigger"], "a trigger", "events", "distinct_apis", "distinct_targets", "any"), true)
 	}
 	r.bands(f["bands"], &w)
 	if len(r.problems) == before {
@@ -159,7 +160,7 @@ func (r *reader) window(n *yaml.Node, d *Detection) (w Window, ok bool) {
 func (r *reader) bands(n *yaml.Node, w *Window) {
 	last := 101
 	for _, c := range r.list(n, "bands") {
-		m := r.mapping(c, "a band", "risk", "events", "distinct_apis", "any")
+		m := r.mapping(c, "a band", "risk", "events", "distinct_apis", "distinct_targets", "any")
 		if m == nil {
 			continue
 		}
@@ -177,8 +178,8 @@ func (r *reader) bands(n *yaml.Node, w *Window) {
 	}
 }
 
-// condition reads thresholds: events and distinct_apis, both of which must be
-// reached, or a list of such alternatives under any. Without needed, none at
+// condition reads thresholds: events, distinct_apis and distinct_targets, all
+// of which must be reached, or a list of such alternatives under any. Without needed, none at
 // all is the condition that always holds.
 func (r *reader) condition(m *mapping, needed bool) (plan.Condition, []pos) {
 	if m == nil {
@@ -192,7 +193,7 @@ func (r *reader) condition(m *mapping, needed bool) (plan.Condition, []pos) {
 		}
 		return plan.Condition{t}, []pos{m.pos}
 	}
-	for _, name := range []string{"events", "distinct_apis"} {
+	for _, name := range []string{"events", "distinct_apis", "distinct_targets"} {
 		if n := m.fields[name]; n != nil {
 			r.errorf(at(n), "%s has both \"any\" and %q: move it into the list, or leave the list out", m.what, name)
 		}
@@ -202,7 +203,7 @@ func (r *reader) condition(m *mapping, needed bool) (plan.Condition, []pos) {
 		at []pos
 	)
 	for _, n := range r.list(any, "any") {
-		alternative := r.mapping(n, "an alternative", "events", "distinct_apis")
+		alternative := r.mapping(n, "an alternative", "events", "distinct_apis", "distinct_targets")
 		if alternative == nil {
 			continue
 		}
@@ -218,21 +219,22 @@ func (r *reader) condition(m *mapping, needed bool) (plan.Condition, []pos) {
 }
 
 func (r *reader) thresholds(m *mapping, needed bool) (t plan.Thresholds, ok bool) {
-	events, apis := m.fields["events"], m.fields["distinct_apis"]
-	if events == nil && apis == nil {
+	events, apis, targets := m.fields["events"], m.fields["distinct_apis"], m.fields["distinct_targets"]
+	if events == nil && apis == nil && targets == nil {
 		if needed {
-			r.errorf(m.pos, "%s needs a threshold: events, distinct_apis or both", m.what)
+			r.errorf(m.pos, "%s needs a threshold: events, distinct_apis or distinct_targets", m.what)
 		}
 		return t, false
 	}
 	t.Events = r.number(events, "events", 1, maxThreshold, 0)
 	t.DistinctAPIs = r.number(apis, "distinct_apis", 1, maxThreshold, 0)
+	t.DistinctTargets = r.number(targets, "distinct_targets", 1, maxThreshold, 0)
 	return t, t != plan.Thresholds{}
 }
 
 // selection reads a selector. Its names are kept in d for [Check].
 func (r *reader) selection(n *yaml.Node, d *Detection) *plan.Selector {
-	m := r.mapping(n, "a selection", "clouds", "logs", "not_logs", "classes", "techniques", "include", "exclude", "services")
+	m := r.mapping(n, "a selection", "clouds", "logs", "not_logs", "classes", "techniques", "include", "exclude", "outcomes", "services")
 	if m == nil {
 		return &plan.Selector{}
 	}
@@ -245,6 +247,7 @@ func (r *reader) selection(n *yaml.Node, d *Detection) *plan.Selector {
 		Techniques: r.techniques(f["techniques"]),
 		Include:    r.names(f["include"], "include", d),
 		Exclude:    r.names(f["exclude"], "exclude", d),
+		Outcomes:   words(r, f["outcomes"], "outcomes", event.ParseOutcome, outcomes()),
 	}
 	s.Services, _ = r.truth(f["services"], "services")
 	if f["classes"] == nil && f["include"] == nil {

@@ -37,7 +37,7 @@ func Lower(d *Detection, opts Options) (*plan.Plan, error) {
 				Clouds: slices.Clone(sel.Clouds), Logs: slices.Clone(sel.Logs), NotLogs: slices.Clone(sel.NotLogs),
 				Classes: slices.Clone(sel.Classes), Techniques: slices.Clone(sel.Techniques),
 				Include: slices.Clone(sel.Include), Exclude: slices.Clone(sel.Exclude),
-				Services: sel.Services || opts.Services,
+				Outcomes: slices.Clone(sel.Outcomes), Services: sel.Services || opts.Services,
 			},
 			Trigger: slices.Clone(w.Trigger),
 		}

@@ -6,20 +6,19 @@ import (
 	"vedette/internal/plan"
 )
 
-// figures are what a window can be judged by.
-type figures struct{ events, apis int }
-
 // grid lists figures such that a window's trigger and bands tell no other
 // figures apart from all of these: if any figures pass some of the thresholds
 // and miss the others, figures of the grid do the same. most is the greatest
 // number of distinct APIs that there can be; 0 is no bound. In a window there
-// is at least one event, and there are never more APIs than events.
-func grid(w *Window, most int) []figures {
-	events, apis := []int{1}, []int{1}
+// is at least one event, and there are never more targets than events nor more
+// APIs than targets.
+func grid(w *Window, most int) []plan.Figures {
+	events, apis, targets := []int{1}, []int{1}, []int{1}
 	note := func(c plan.Condition) {
 		for _, t := range c {
 			events = append(events, max(t.Events, 1))
 			apis = append(apis, max(t.DistinctAPIs, 1))
+			targets = append(targets, max(t.DistinctTargets, 1))
 		}
 	}
 	note(w.Trigger)
@@ -28,17 +27,22 @@ func grid(w *Window, most int) []figures {
 	}
 	slices.Sort(apis)
 	apis = slices.Compact(apis)
-	events = append(events, apis...)
+	targets = append(targets, apis...)
+	slices.Sort(targets)
+	targets = slices.Compact(targets)
+	events = append(events, targets...)
 	slices.Sort(events)
 	events = slices.Compact(events)
-	var all []figures
+	var all []plan.Figures
 	for _, a := range apis {
 		if most > 0 && a > most {
 			break
 		}
-		for _, e := range events {
-			if e >= a {
-				all = append(all, figures{e, a})
+		for _, t := range targets {
+			for _, e := range events {
+				if e >= t && t >= a {
+					all = append(all, plan.Figures{Events: e, DistinctAPIs: a, DistinctTargets: t})
+				}
 			}
 		}
 	}
@@ -49,8 +53,8 @@ func grid(w *Window, most int) []figures {
 func (r *reader) reach(w *Window) {
 	points := grid(w, 0)
 	for i, b := range w.Bands {
-		if slices.ContainsFunc(points, func(f figures) bool {
-			return w.Trigger.Holds(f.events, f.apis) && band(w, f) == i
+		if slices.ContainsFunc(points, func(f plan.Figures) bool {
+			return w.Trigger.Holds(f) && band(w, f) == i
 		}) {
 			continue
 		}
@@ -59,8 +63,8 @@ func (r *reader) reach(w *Window) {
 }
 
 // band is the index of the band that the figures get; -1 is none.
-func band(w *Window, f figures) int {
-	return slices.IndexFunc(w.Bands, func(b plan.Band) bool { return b.When.Holds(f.events, f.apis) })
+func band(w *Window, f plan.Figures) int {
+	return slices.IndexFunc(w.Bands, func(b plan.Band) bool { return b.When.Holds(f) })
 }
 
 // slack warns of a trigger's alternatives that change nothing and of figures
@@ -69,15 +73,15 @@ func (r *report) slack(w *Window) {
 	points := grid(w, 0)
 	for i := range w.Trigger {
 		others := slices.Delete(slices.Clone(w.Trigger), i, i+1)
-		if len(others) > 0 && !slices.ContainsFunc(points, func(f figures) bool {
-			return w.Trigger[i:i+1].Holds(f.events, f.apis) && !others.Holds(f.events, f.apis)
+		if len(others) > 0 && !slices.ContainsFunc(points, func(f plan.Figures) bool {
+			return w.Trigger[i:i+1].Holds(f) && !others.Holds(f)
 		}) {
 			r.warnf(w.trigger[i], "this alternative changes nothing: wherever it holds, another one does")
 		}
 	}
 	for _, f := range points {
-		if w.Trigger.Holds(f.events, f.apis) && band(w, f) < 0 {
-			r.warnf(w.pos, "window %q fires with %d events and %d distinct APIs, for which no band gives a risk: it gets 0", w.Name, f.events, f.apis)
+		if w.Trigger.Holds(f) && band(w, f) < 0 {
+			r.warnf(w.pos, "window %q fires with %d events and %d distinct APIs, for which no band gives a risk: it gets 0", w.Name, f.Events, f.DistinctAPIs)
 			return
 		}
 	}

@@ -59,7 +59,7 @@ func TestSeedBandOutOfReach(t *testing.T) {
 	w := plan.Window{Bands: s.Bands}
 	for events := 1; events <= 60; events++ {
 		for apis := 1; apis <= min(events, 27); apis++ {
-			if s.Trigger.Holds(events, apis) && w.Risk(events, apis) == 30 {
+			if s.Trigger.Holds(plan.Figures{Events: events, DistinctAPIs: apis}) && w.Risk(plan.Figures{Events: events, DistinctAPIs: apis}) == 30 {
 				t.Errorf("%d events of %d APIs get 30", events, apis)
 			}
 		}

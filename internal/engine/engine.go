@@ -151,11 +151,11 @@ func (e *Engine) newMatcher() *plan.Matcher {
 // in order of path, records count from 0. ServiceMade in the result says that
 // the event does not score only because the provider made the call itself.
 func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
-	mask := uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags))
+	mask := uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags, ev.Outcome))
 	if mask != 0 || ev.API.Class == event.ClassSession || ev.Has(event.ServiceMade) {
 		// Who called matters; it may turn out that the provider did.
 		ev.Resolve()
-		mask = uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags))
+		mask = uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags, ev.Outcome))
 		if len(ev.Grant.Via) > 0 {
 			c.link(ev)
 		}
@@ -166,7 +166,7 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 		if !e.opts.KeepCopies {
 			c.others.add(part, keyOnly(ev.Key))
 		}
-		if ev.Has(event.ServiceMade) && c.matcher.Match(ev.API, ev.Log, ev.Flags&^event.ServiceMade) != 0 {
+		if ev.Has(event.ServiceMade) && c.matcher.Match(ev.API, ev.Log, ev.Flags&^event.ServiceMade, ev.Outcome) != 0 {
 			return ServiceMade
 		}
 		return Context

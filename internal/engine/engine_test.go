@@ -209,20 +209,21 @@ func TestStatement23_OrderChangesNothing(t *testing.T) {
 
 // brute is the definition, spelled out: for every scoring event the window
 // [t, t+w) of its group; a finding's events are those in a firing window.
-func brute(acts []act, w time.Duration) map[string]map[string]bool {
+func brute(acts []act, w time.Duration, counts func(act) bool, fires func(plan.Figures) bool) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, anchor := range acts {
-		if anchor.GrantKey != "" {
+		if anchor.GrantKey != "" || !counts(anchor) {
 			continue
 		}
 		var in []act
-		apis := map[int]bool{}
+		apis, targets := map[int]bool{}, map[string]bool{}
 		answered, waiting := map[string]int{}, map[string]bool{}
 		for _, a := range acts {
-			if a.GrantKey == "" && a.Principal == anchor.Principal && a.Account == anchor.Account && a.At >= anchor.At && a.At < anchor.At+w {
+			if a.GrantKey == "" && counts(a) && a.Principal == anchor.Principal && a.Account == anchor.Account && a.At >= anchor.At && a.At < anchor.At+w {
 				in = append(in, a)
 				apis[a.API] = true
-				k := fmt.Sprint(a.API, a.Target)
+				k := fmt.Sprint(a.API, " ", a.Target)
+				targets[k] = true
 				if a.Outcome == event.Throttled {
 					waiting[k] = true
 				} else {
@@ -239,7 +240,7 @@ func brute(acts []act, w time.Duration) map[string]map[string]bool {
 				events++
 			}
 		}
-		if events < 10 && len(apis) < 5 {
+		if !fires(plan.Figures{Events: events, DistinctAPIs: len(apis), DistinctTargets: len(targets)}) {
 			continue
 		}
 		g := anchor.Principal + " " + anchor.Account
@@ -254,9 +255,30 @@ func brute(acts []act, w time.Duration) map[string]map[string]bool {
 }
 
 func TestWindowsAgainstTheDefinition(t *testing.T) {
+	burst := func(f plan.Figures) bool { return f.Events >= 10 || f.DistinctAPIs >= 5 }
+	againstTheDefinition(t, t1580(), func(act) bool { return true }, burst)
+}
+
+func TestTargetsAgainstTheDefinition(t *testing.T) {
+	p := t1580()
+	p.Windows[0].Trigger = plan.Condition{{DistinctTargets: 6}, {DistinctAPIs: 4, DistinctTargets: 5}}
+	againstTheDefinition(t, p, func(act) bool { return true }, func(f plan.Figures) bool {
+		return f.DistinctTargets >= 6 || f.DistinctAPIs >= 4 && f.DistinctTargets >= 5
+	})
+}
+
+func TestOutcomesAgainstTheDefinition(t *testing.T) {
+	p := t1580()
+	p.Windows[0].Select.Outcomes = []event.Outcome{event.Denied}
+	p.Windows[0].Trigger = plan.Condition{{Events: 2}}
+	denied := func(a act) bool { return a.Outcome == event.Denied }
+	againstTheDefinition(t, p, denied, func(f plan.Figures) bool { return f.Events >= 2 })
+}
+
+func againstTheDefinition(t *testing.T, p *plan.Plan, counts func(act) bool, fires func(plan.Figures) bool) {
 	rapid.Check(t, func(rt *rapid.T) {
 		acts := genActs(rt)
-		found, _ := evaluate(t, acts, 2, Options{Evidence: -1})
+		found, _ := evaluate(t, acts, 2, Options{Evidence: -1, Plans: []*plan.Plan{p}})
 		got := map[string]map[string]bool{}
 		for _, f := range found {
 			if f.Scope != "account" {
@@ -276,7 +298,7 @@ func TestWindowsAgainstTheDefinition(t *testing.T) {
 				rt.Fatalf("%d events + %d retries, %d pieces of evidence", f.Events, f.ThrottledRetries, f.EvidenceTotal)
 			}
 		}
-		if want := brute(acts, 15*time.Minute); !reflect.DeepEqual(got, want) {
+		if want := brute(acts, 15*time.Minute, counts, fires); !reflect.DeepEqual(got, want) {
 			rt.Fatalf("events in findings differ: %s", cmp.Diff(want, got))
 		}
 	})

@@ -40,6 +40,9 @@ type tally struct {
 	// and target: a throttled call adds to the events only where no other
 	// attempt of the same request does.
 	tries map[try]tries
+	// targets counts, for windows that ask for it, the calls for one API and
+	// target.
+	targets map[try]int32
 }
 
 type try struct {
@@ -60,6 +63,9 @@ func (t *tally) reset(apis int, throttled bool) {
 }
 
 func (t *tally) add(c *call) {
+	if t.targets != nil {
+		t.targets[try{c.api, c.target}]++
+	}
 	if t.perAPI[c.api]++; t.perAPI[c.api] == 1 {
 		t.apis++
 	}
@@ -80,6 +86,12 @@ func (t *tally) add(c *call) {
 }
 
 func (t *tally) remove(c *call) {
+	if t.targets != nil {
+		k := try{c.api, c.target}
+		if t.targets[k]--; t.targets[k] == 0 {
+			delete(t.targets, k)
+		}
+	}
 	if t.perAPI[c.api]--; t.perAPI[c.api] == 0 {
 		t.apis--
 	}
@@ -125,12 +137,17 @@ func throttled(calls []call) bool {
 func (e *Engine) sweep(t *tally, calls []call, dst []fired) []fired {
 	t.reset(e.registry.Len(), throttled(calls))
 	for _, w := range e.windows {
+		t.targets = nil
+		if w.spec.CountsTargets() {
+			t.targets = map[try]int32{}
+		}
 		if w.spec.Kind == plan.Tumbling {
 			dst = w.tumble(t, calls, dst)
 		} else {
 			dst = w.slide(t, calls, dst)
 		}
 	}
+	t.targets = nil
 	return dst
 }
 
@@ -144,12 +161,13 @@ func (w *window) index() uint8 {
 }
 
 func (w *window) verdict(t *tally, start, end int, from int64) (fired, bool) {
-	if !w.spec.Trigger.Holds(t.events, t.apis) {
+	f := plan.Figures{Events: t.events, DistinctAPIs: t.apis, DistinctTargets: len(t.targets)}
+	if !w.spec.Trigger.Holds(f) {
 		return fired{}, false
 	}
 	return fired{
 		start: start, end: end, window: w.index(), events: t.events, apis: t.apis,
-		risk: w.spec.Risk(t.events, t.apis), from: from, to: from + w.length,
+		risk: w.spec.Risk(f), from: from, to: from + w.length,
 	}, true
 }
 

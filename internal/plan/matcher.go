@@ -70,9 +70,14 @@ func (s *Selector) technique(a *event.API) bool {
 }
 
 // Covers reports whether the selector selects an event with this API, log
-// class and flags. It is the definition that [Matcher] is a fast form of.
-func (s *Selector) Covers(a *event.API, l event.Log, f event.Flag) bool {
-	return s.Sees(l) && (s.Services || f&event.ServiceMade == 0) && s.Selects(a, f&event.Writes != 0)
+// class, flags and outcome. It is the definition that [Matcher] is a fast form of.
+func (s *Selector) Covers(a *event.API, l event.Log, f event.Flag, o event.Outcome) bool {
+	return s.Sees(l) && s.counts(o) && (s.Services || f&event.ServiceMade == 0) && s.Selects(a, f&event.Writes != 0)
+}
+
+// counts reports whether calls with this outcome can be selected.
+func (s *Selector) counts(o event.Outcome) bool {
+	return len(s.Outcomes) == 0 || slices.Contains(s.Outcomes, o)
 }
 
 // MaxSelectors is how many selectors one [Matcher] takes.
@@ -84,6 +89,7 @@ const MaxSelectors = 64
 type Matcher struct {
 	selectors []*Selector
 	logs      [event.NumLogs]uint64
+	outcomes  [event.NumOutcomes]uint64
 	services  uint64 // selectors that take service-made calls
 	apis      []verdict
 }
@@ -108,6 +114,11 @@ func NewMatcher(selectors ...*Selector) (*Matcher, error) {
 				m.logs[l] |= bit
 			}
 		}
+		for o := range event.NumOutcomes {
+			if s.counts(o) {
+				m.outcomes[o] |= bit
+			}
+		}
 		if s.Services {
 			m.services |= bit
 		}
@@ -115,14 +126,14 @@ func NewMatcher(selectors ...*Selector) (*Matcher, error) {
 	return m, nil
 }
 
-// Match returns the selectors that select an event with this API, log class
-// and flags: bit i is selector i. It allocates only for an API with an ID
+// Match returns the selectors that select an event with this API, log class,
+// flags and outcome: bit i is selector i. It allocates only for an API with an ID
 // above all those met before; a nil API is never selected.
-func (m *Matcher) Match(a *event.API, l event.Log, f event.Flag) uint64 {
-	if a == nil || l >= event.NumLogs {
+func (m *Matcher) Match(a *event.API, l event.Log, f event.Flag, o event.Outcome) uint64 {
+	if a == nil || l >= event.NumLogs || o >= event.NumOutcomes {
 		return 0
 	}
-	mask := m.logs[l]
+	mask := m.logs[l] & m.outcomes[o]
 	if f&event.ServiceMade != 0 {
 		mask &= m.services
 	}

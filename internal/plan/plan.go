@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"vedette/internal/event"
@@ -92,11 +93,14 @@ type Band struct {
 	When Condition
 }
 
+// Figures are what a window is judged by.
+type Figures struct{ Events, DistinctAPIs, DistinctTargets int }
+
 // Holds reports whether the condition holds for a window's figures. The
 // empty condition holds always.
-func (c Condition) Holds(events, apis int) bool {
+func (c Condition) Holds(f Figures) bool {
 	for _, t := range c {
-		if events >= t.Events && apis >= t.DistinctAPIs {
+		if f.Events >= t.Events && f.DistinctAPIs >= t.DistinctAPIs && f.DistinctTargets >= t.DistinctTargets {
 			return true
 		}
 	}
@@ -104,11 +108,19 @@ func (c Condition) Holds(events, apis int) bool {
 }
 
 // Risk is the risk of a window with these figures.
-func (w *Window) Risk(events, apis int) int {
+func (w *Window) Risk(f Figures) int {
 	for _, b := range w.Bands {
-		if b.When.Holds(events, apis) {
+		if b.When.Holds(f) {
 			return b.Risk
 		}
 	}
 	return 0
+}
+
+// CountsTargets reports whether the window's trigger or bands ask for distinct
+// targets.
+func (w *Window) CountsTargets() bool {
+	asks := func(t Thresholds) bool { return t.DistinctTargets > 0 }
+	return slices.ContainsFunc(w.Trigger, asks) ||
+		slices.ContainsFunc(w.Bands, func(b Band) bool { return slices.ContainsFunc(b.When, asks) })
 }

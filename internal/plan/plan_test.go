@@ -58,7 +58,7 @@ func TestCovers(t *testing.T) {
 		{"nothing asked for", plan.Selector{}, describe, mgmt, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := c.sel.Covers(c.api, c.log, c.flag); got != c.want {
+			if got := c.sel.Covers(c.api, c.log, c.flag, event.OK); got != c.want {
 				t.Errorf("Covers = %v, want %v", got, c.want)
 			}
 			m, err := plan.NewMatcher(&plan.Selector{}, &c.sel)
@@ -66,7 +66,7 @@ func TestCovers(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // the second answer comes from the table
-				if got := m.Match(c.api, c.log, c.flag) == 2; got != c.want {
+				if got := m.Match(c.api, c.log, c.flag, event.OK) == 2; got != c.want {
 					t.Errorf("Match = %v, want %v", got, c.want)
 				}
 			}
@@ -97,6 +97,9 @@ func TestMatcherIsCovers(t *testing.T) {
 			}
 			for _, i := range some("classes", int(event.NumClasses)) {
 				s.Classes = append(s.Classes, event.Class(i))
+			}
+			for _, i := range some("outcomes", int(event.NumOutcomes)) {
+				s.Outcomes = append(s.Outcomes, event.Outcome(i))
 			}
 			for _, i := range some("techniques", 3) {
 				s.Techniques = append(s.Techniques, techniques[i+1])
@@ -134,13 +137,14 @@ func TestMatcherIsCovers(t *testing.T) {
 			a := &apis[rapid.IntRange(0, len(apis)-1).Draw(t, "which")]
 			l := event.Log(rapid.IntRange(0, int(event.NumLogs)-1).Draw(t, "log"))
 			f := event.Flag(rapid.IntRange(0, 31).Draw(t, "flags"))
+			o := event.Outcome(rapid.IntRange(0, int(event.NumOutcomes)-1).Draw(t, "outcome"))
 			var want uint64
 			for i, s := range selectors {
-				if s.Covers(a, l, f) {
+				if s.Covers(a, l, f, o) {
 					want |= 1 << i
 				}
 			}
-			if got := m.Match(a, l, f); got != want {
+			if got := m.Match(a, l, f, o); got != want {
 				t.Fatalf("Match(%+v, %v, %b) = %b, want %b", a, l, f, got, want)
 			}
 		}
@@ -157,16 +161,16 @@ func TestMatcherLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &event.API{ID: 5, Cloud: event.AWS, Name: "A"}
-	if got := m.Match(a, mgmt, 0); got != ^uint64(0) {
+	if got := m.Match(a, mgmt, 0, event.OK); got != ^uint64(0) {
 		t.Errorf("Match = %x, want all 64", got)
 	}
-	if got := m.Match(nil, mgmt, 0); got != 0 {
+	if got := m.Match(nil, mgmt, 0, event.OK); got != 0 {
 		t.Errorf("Match(nil) = %x, want 0", got)
 	}
 	if _, err := plan.NewMatcher(append(selectors, selectors[0])...); err == nil {
 		t.Error("65 selectors were taken")
 	}
-	if n := testing.AllocsPerRun(100, func() { m.Match(a, mgmt, event.Writes) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { m.Match(a, mgmt, event.Writes, event.OK) }); n != 0 {
 		t.Errorf("Match allocates %v times for an API it has met", n)
 	}
 }
@@ -182,7 +186,7 @@ func TestRisk(t *testing.T) {
 		{50, 10, 90}, {49, 10, 70}, {50, 9, 70}, {20, 7, 70}, {19, 7, 50}, {20, 6, 50},
 		{10, 1, 50}, {9, 1, 0}, {5, 5, 50}, {4, 4, 0},
 	} {
-		if got := w.Risk(c.events, c.apis); got != c.want {
+		if got := w.Risk(plan.Figures{Events: c.events, DistinctAPIs: c.apis}); got != c.want {
 			t.Errorf("Risk(%d, %d) = %d, want %d", c.events, c.apis, got, c.want)
 		}
 	}
@@ -196,7 +200,7 @@ func BenchmarkMatch(b *testing.B) {
 	a := &event.API{ID: 900, Cloud: event.AWS, Class: event.ClassDiscovery, Known: true}
 	var sum uint64
 	for b.Loop() {
-		sum += m.Match(a, mgmt, event.ReadOnly)
+		sum += m.Match(a, mgmt, event.ReadOnly, event.OK)
 	}
 	if sum == 0 {
 		b.Fatal("never matched")

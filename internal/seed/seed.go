@@ -13,6 +13,7 @@ import (
 	"vedette/internal/detection"
 	"vedette/internal/event"
 	"vedette/internal/finding"
+	"vedette/internal/plan"
 )
 
 // Counter collects the rows. It is for one goroutine; merge several.
@@ -130,7 +131,7 @@ func (c *Counter) Rows() []finding.SeedRow {
 	}
 	var list []sortable
 	for k, r := range c.rows {
-		if !c.q.Trigger.Holds(r.count, len(r.apis)) {
+		if !c.q.Trigger.Holds(plan.Figures{Events: r.count, DistinctAPIs: len(r.apis)}) {
 			continue
 		}
 		provider := c.q.AWS.Provider
@@ -158,7 +159,7 @@ func (c *Counter) Rows() []finding.SeedRow {
 
 func risk(q *detection.Seed, events, apis int) int {
 	for i := range q.Bands {
-		if q.Bands[i].When.Holds(events, apis) {
+		if q.Bands[i].When.Holds(plan.Figures{Events: events, DistinctAPIs: apis}) {
 			return q.Bands[i].Risk
 		}
 	}

@@ -38,15 +38,15 @@ func Evaluate(p *plan.Plan, events []event.Event) []Firing {
 			var scoring []*event.Event
 			for j := range events {
 				e := &events[j]
-				if string(e.Actor.Principal) == g.principal && string(e.Account) == g.account && w.Select.Covers(e.API, e.Log, e.Flags) {
+				if string(e.Actor.Principal) == g.principal && string(e.Account) == g.account && w.Select.Covers(e.API, e.Log, e.Flags, e.Outcome) {
 					scoring = append(scoring, e)
 				}
 			}
 			for _, from := range starts(w, scoring) {
 				to := from + int64(w.Length)
-				n, apis := count(scoring, from, to)
-				if w.Trigger.Holds(n, apis) {
-					firings = append(firings, Firing{g.principal, g.account, w.Name, from, to, n, apis, w.Risk(n, apis)})
+				f := count(scoring, from, to)
+				if w.Trigger.Holds(f) {
+					firings = append(firings, Firing{g.principal, g.account, w.Name, from, to, f.Events, f.DistinctAPIs, w.Risk(f)})
 				}
 			}
 		}
@@ -77,12 +77,13 @@ func starts(w *plan.Window, scoring []*event.Event) []int64 {
 	return slices.Compact(list)
 }
 
-func count(scoring []*event.Event, from, to int64) (events, apis int) {
+func count(scoring []*event.Event, from, to int64) plan.Figures {
 	type request struct {
 		api    *event.API
 		target string
 	}
-	seen := map[*event.API]bool{}
+	events := 0
+	seen, targets := map[*event.API]bool{}, map[request]bool{}
 	answered, throttled := map[request]bool{}, map[request]bool{}
 	for _, e := range scoring {
 		if e.Time < from || e.Time >= to {
@@ -90,6 +91,7 @@ func count(scoring []*event.Event, from, to int64) (events, apis int) {
 		}
 		seen[e.API] = true
 		r := request{e.API, string(e.Target)}
+		targets[r] = true
 		if e.Outcome == event.Throttled {
 			throttled[r] = true
 		} else {
@@ -102,7 +104,7 @@ func count(scoring []*event.Event, from, to int64) (events, apis int) {
 			events++
 		}
 	}
-	return events, len(seen)
+	return plan.Figures{Events: events, DistinctAPIs: len(seen), DistinctTargets: len(targets)}
 }
 
 func distinct(events []event.Event) []event.Event {
