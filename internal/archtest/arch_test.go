@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"enrich":    {"event", "finding"},
 	"engine":    {"event", "plan", "history", "finding"},
 	"triage":    {"event", "history", "finding"},
-	"siem":      {"event", "plan"},
+	"siem":      {"event", "plan", "attack"},
 	"compile":   {"event", "plan", "detection", "cloud", "siem"},
 	"respond":   {"event", "finding"},
 	"emulate":   {"event", "codec", "cloud"},

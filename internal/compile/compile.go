@@ -54,7 +54,7 @@ func Rules(d *detection.Detection, reg *event.Registry, opts Options) ([]*siem.R
 	for i := range p.Windows {
 		w := &p.Windows[i]
 		r := &siem.Rule{
-			ID: slug(d.ID + "-" + w.Name), Detection: d.ID, Version: d.Version, Profile: "vedette",
+			ID: ruleID(d, w), Detection: d.ID, Version: d.Version, Profile: "vedette",
 			Title: d.Name, Description: line(d.Description), Kind: kindOf(w),
 			Techniques: d.Techniques, Severity: d.Severity, Confidence: d.Confidence,
 			References: d.References, FalsePositives: d.FalsePositives,
@@ -144,6 +144,15 @@ func Seed(s *detection.Seed, d *detection.Detection, opts Options) (*siem.Rule, 
 		"ListFunctions and GetPublicAccessBlock never appear in CloudTrail: they are logged as ListFunctions20150331 and GetBucketPublicAccessBlock or GetAccountPublicAccessBlock",
 	}
 	return r, nil
+}
+
+// ruleID names a rule by its detection and window. A detection that is part
+// of another is named for what it looks for already.
+func ruleID(d *detection.Detection, w *plan.Window) string {
+	if d.PartOf != "" && len(d.Windows) == 1 {
+		return slug(d.ID)
+	}
+	return slug(d.ID + "-" + w.Name)
 }
 
 // slug makes an identifier of lower-case letters, digits and hyphens.

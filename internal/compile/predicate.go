@@ -30,7 +30,7 @@ var logs = []struct {
 	{[]event.Log{event.CloudTrailManagement, event.CloudTrailData, event.CloudTrailNetwork}, shape{start: `^`, end: `$`, cased: true}},
 	{[]event.Log{event.AzureActivity}, shape{start: `/`, end: `/action$`}},
 	{[]event.Log{event.AzureKeyVault}, shape{listed: true}},
-	{[]event.Log{event.AzureStorage}, shape{listed: true}},
+	{[]event.Log{event.AzureStorage}, shape{start: `^`, end: `$`}},
 	{[]event.Log{event.AzureGraph}, shape{listed: true}},
 	{[]event.Log{event.GCPDataAccess, event.GCPActivity, event.GCPPolicy}, shape{start: `(^|[.])`, end: `$`, cased: true}},
 }
@@ -66,21 +66,13 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 		yes = slices.DeleteFunc(yes, func(v catalog.Pattern) bool { return covered(v, yes) && !beaten(v, no) })
 		no = slices.DeleteFunc(no, func(v catalog.Pattern) bool { return !takesFrom(v, yes) || covered(v, no) })
 		p.Match, p.Unless = expression(sh, yes), expression(sh, no)
+		// What verbs say wrongly is a word of the expressions where no other
+		// API says otherwise of that word, and listed else.
+		p.Names, p.NotNames = exceptions(p, sel, known)
+		yes, no = append(yes, words(p.Names, true, sel, known)...), append(no, words(p.NotNames, false, sel, known)...)
+		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no)}
 	}
-	for _, a := range known {
-		want := sel.Sees(a.Log) && sel.Selects(a, false)
-		for _, logged := range a.Logged {
-			n := plan.Name{Cloud: a.Cloud, Service: a.Service, API: logged}
-			if p.Selects(n.Service, n.API) == want {
-				continue
-			}
-			if want {
-				p.Names = append(p.Names, n)
-			} else {
-				p.NotNames = append(p.NotNames, n)
-			}
-		}
-	}
+	p.Names, p.NotNames = exceptions(p, sel, known)
 	for _, n := range sel.Include {
 		if n.API != plan.Any && n.Service != "" && n.Service != plan.Any && (n.Cloud == event.NoCloud || n.Cloud == log.Cloud()) &&
 			!p.Selects(n.Service, n.API) && reg.Lookup(log.Cloud(), n.Service, n.API) == nil {
@@ -94,17 +86,60 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 	return p
 }
 
+// exceptions lists the known names of which the expressions of p say
+// otherwise than the selector.
+func exceptions(p *plan.Predicate, sel *plan.Selector, known []*event.API) (names, notNames []plan.Name) {
+	for _, a := range known {
+		want := sel.Sees(a.Log) && sel.Selects(a, false)
+		for _, logged := range a.Logged {
+			n := plan.Name{Cloud: a.Cloud, Service: a.Service, API: logged}
+			if p.Selects(n.Service, n.API) == want {
+				continue
+			}
+			if want {
+				names = append(names, n)
+			} else {
+				notNames = append(notNames, n)
+			}
+		}
+	}
+	return names, notNames
+}
+
+// words are the last words of names, as patterns: those that stand only in
+// names that are all wanted, or all not.
+func words(names []plan.Name, want bool, sel *plan.Selector, known []*event.API) []catalog.Pattern {
+	var list []catalog.Pattern
+	for _, n := range names {
+		word := lastWord(n.API)
+		alike := !slices.ContainsFunc(known, func(a *event.API) bool {
+			return (sel.Sees(a.Log) && sel.Selects(a, false)) != want &&
+				slices.ContainsFunc(a.Logged, func(l string) bool { return strings.EqualFold(lastWord(l), word) })
+		})
+		v := catalog.Pattern{Prefix: word, Exact: true}
+		if alike && !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
 // lastWords are the parts of the known names that have the verb, in lower
 // case.
 func lastWords(known []*event.API) []string {
 	var list []string
 	for _, a := range known {
 		for _, logged := range a.Logged {
-			name := strings.TrimSuffix(strings.ToLower(logged), "/action")
-			list = append(list, name[strings.LastIndexAny(name, "./")+1:])
+			list = append(list, strings.ToLower(lastWord(logged)))
 		}
 	}
 	return list
+}
+
+// lastWord is the part of a logged name that has the verb.
+func lastWord(logged string) string {
+	name := strings.TrimSuffix(logged, "/action")
+	return name[strings.LastIndexAny(name, "./")+1:]
 }
 
 // concerns reports whether a pattern says something of a log's names: it is a
@@ -149,6 +184,8 @@ func takesFrom(v catalog.Pattern, list []catalog.Pattern) bool {
 // expression matches what any of the patterns does.
 func expression(sh shape, list []catalog.Pattern) string {
 	var open, exact, others []string
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b catalog.Pattern) int { return cmp.Compare(a.Prefix, b.Prefix) })
 	for _, v := range list {
 		prefix := word(v.Prefix, sh.cased)
 		switch {
@@ -157,7 +194,7 @@ func expression(sh shape, list []catalog.Pattern) string {
 		case v.Suffix == "":
 			open = append(open, prefix)
 		default:
-			others = append(others, prefix+`[A-Za-z0-9_]*`+word(v.Suffix, sh.cased))
+			others = append(others, prefix+anything+word(v.Suffix, sh.cased))
 		}
 	}
 	var parts []string
@@ -168,11 +205,53 @@ func expression(sh shape, list []catalog.Pattern) string {
 		}
 		parts = append(parts, `(`+strings.Join(open, `|`)+`)`+rest)
 	}
-	parts = append(append(parts, exact...), others...)
+	parts = append(append(parts, factored(exact)...), factored(others)...)
 	if len(parts) == 0 {
 		return ""
 	}
 	return sh.start + `(` + strings.Join(parts, `|`) + `)` + sh.end
+}
+
+// factored writes words that begin with the same verb as one part: the verb
+// and what follows it. Words keep their order.
+func factored(words []string) []string {
+	var parts []string
+	for i := 0; i < len(words); {
+		verb := firstWord(words[i])
+		j := i + 1
+		for j < len(words) && verb != "" && firstWord(words[j]) == verb {
+			j++
+		}
+		if j == i+1 {
+			parts = append(parts, words[i])
+		} else {
+			var rest []string
+			for _, w := range words[i:j] {
+				rest = append(rest, w[len(verb):])
+			}
+			parts = append(parts, verb+`(`+strings.Join(rest, `|`)+`)`)
+		}
+		i = j
+	}
+	return parts
+}
+
+const anything = `[A-Za-z0-9_]*`
+
+// firstWord is the verb that a word of an expression begins with, such as
+// "[Gg]et" of "[Gg]etObject"; "" where letter case does not tell it.
+func firstWord(w string) string {
+	if !strings.HasPrefix(w, "[") {
+		return ""
+	}
+	i := strings.IndexByte(w, ']') + 1
+	for i < len(w) && 'a' <= w[i] && w[i] <= 'z' {
+		i++
+	}
+	if strings.HasPrefix(w[i:], anything) {
+		i += len(anything)
+	}
+	return w[:i]
 }
 
 // word writes a word of a pattern as names of the log do: a name may begin

@@ -53,9 +53,6 @@ func (m meeting) slot() uint64 {
 	return hi ^ lo
 }
 
-// n is how many contexts there are.
-func (c *contexts) n() int { return len(c.meetings.keys) }
-
 // at returns context number i.
 func (c *contexts) at(i uint32) context {
 	m := c.meetings.keys[i]

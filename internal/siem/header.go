@@ -13,7 +13,14 @@ import (
 // Header returns the lines that stand before a query, without comment signs:
 // what the rule looks for, how it counts, what it needs, and what is lost.
 // They hold no line break and no control character.
-func Header(out *Output) []string {
+func Header(out *Output) []string { return header(out, false) }
+
+// ShortHeader is [Header] without what the detection file says too, and with
+// no more than the names of what is lost, for queries near their product's
+// limit. What it leaves out belongs into the package's description.
+func ShortHeader(out *Output) []string { return header(out, true) }
+
+func header(out *Output, short bool) []string {
 	r := out.Rule
 	var lines []string
 	add := func(format string, args ...any) {
@@ -22,7 +29,9 @@ func Header(out *Output) []string {
 	add("%s", r.Title)
 	add("%s %s (%s), profile %s. ATT&CK %s. Severity %s%s.", r.Detection, r.Version, r.ID, r.Profile,
 		strings.Join(r.Techniques, ", "), r.Severity, confidence(r.Confidence))
-	add("%s", r.Description)
+	if !short {
+		add("%s", r.Description)
+	}
 	add("Window: %s of %s. Fires at %s.", r.Window.Kind, Duration(r.Window.Length), TriggerText(r.Trigger))
 	switch {
 	case r.KeepCopies:
@@ -30,14 +39,26 @@ func Header(out *Output) []string {
 	case allAre(out, Duplicates, Exact):
 		add("Copies of one act, known by the log's own id of it, count once.")
 	}
-	if len(r.FalsePositives) > 0 {
+	if len(r.FalsePositives) > 0 && !short {
 		add("Known false positives: %s.", strings.Join(r.FalsePositives, "; "))
 	}
 	for _, p := range out.Parameters {
-		add("CHECK %s %s: %s (%s).", p.Log, p.Name, p.Value, p.Why)
+		if value := PlainLine(p.Value); len(value) <= 40 {
+			add("CHECK %s %s: %s (%s).", p.Log, p.Name, value, p.Why)
+		} else {
+			add("CHECK %s %s, below (%s).", p.Log, p.Name, p.Why)
+		}
 	}
 	for _, w := range slices.Concat(r.Warnings, out.Warnings) {
 		add("WARNING: %s", w)
+	}
+	if short {
+		for _, said := range []Said{Approximated, Impossible} {
+			if list := Lost(out, said); len(list) > 0 {
+				add("%s: %s (compile --format json says how).", said, strings.Join(list, ", "))
+			}
+		}
+		return lines
 	}
 	for _, l := range Losses(out) {
 		add("%s", l)
@@ -60,6 +81,17 @@ func allAre(out *Output, f Feature, s Said) bool {
 		}
 	}
 	return true
+}
+
+// Lost names the features that at least one leg says no better than said.
+func Lost(out *Output, said Said) []string {
+	var list []string
+	for _, f := range Features() {
+		if slices.ContainsFunc(out.Grades, func(g Grade) bool { return g.Feature == f && g.Said == said }) {
+			list = append(list, string(f))
+		}
+	}
+	return list
 }
 
 // Losses says, a line a feature, what the text does not say as the rule means

@@ -8,6 +8,9 @@
 package siem
 
 import (
+	"crypto/sha1"
+	"fmt"
+	"io"
 	"time"
 
 	"vedette/internal/event"
@@ -180,4 +183,16 @@ func Provider(c event.Cloud) string {
 		return "GCP"
 	}
 	return ""
+}
+
+// UUID is a stable id of a rule in a language (RFC 9562, version 5, of the
+// language's name and the rule's id), for products that name rules so.
+func UUID(language string, r *Rule) string {
+	h := sha1.New()
+	h.Write([]byte("\x5b\x1e\x7b\x33\x9d\x0f\x4c\x4e\x8a\x57\x0c\x2f\xd1\x6e\x90\xaa")) // Vedette's own name space
+	io.WriteString(h, language+"/"+r.ID)
+	var u [16]byte
+	copy(u[:], h.Sum(nil))
+	u[6], u[8] = u[6]&0x0f|0x50, u[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -5,9 +5,12 @@ package kusto
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"vedette/internal/event"
 	"vedette/internal/plan"
@@ -52,17 +55,19 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	p.rows()
 	p.grades()
 	out.Grades = g.List()
-	var b strings.Builder
-	for _, line := range siem.Header(out) {
-		b.WriteString("// " + line + "\n")
+	text := p.settings(places) + p.text.String()
+	out.Query = comment(siem.Header(out)) + text
+	if utf8.RuneCountInString(out.Query) > maxQuery {
+		out.Query = comment(siem.ShortHeader(out)) + text
 	}
-	b.WriteString(p.settings())
-	b.WriteString(p.text.String())
-	out.Query = b.String()
-	if n := len([]rune(out.Query)); n > maxQuery {
+	if n := utf8.RuneCountInString(out.Query); n > maxQuery {
 		return nil, fmt.Errorf("%w: the query of %s has %d characters, Sentinel takes %d", siem.ErrNotSaid, r.ID, n, maxQuery)
 	}
 	return out, nil
+}
+
+func comment(lines []string) string {
+	return "// " + strings.Join(lines, "\n// ") + "\n"
 }
 
 type printer struct {
@@ -76,15 +81,23 @@ func (p *printer) line(format string, args ...any) {
 	fmt.Fprintf(&p.text, format+"\n", args...)
 }
 
-// settings are what a reader may change, before the query.
-func (p *printer) settings() string {
+// settings are what a reader may change, and names for what is long, before
+// the query.
+func (p *printer) settings(places []siem.Place) string {
 	var b strings.Builder
+	var lets []string
+	for _, at := range places {
+		if l := at.Set["let"]; l != "" && !at.Raw && !slices.Contains(lets, l) {
+			lets = append(lets, l)
+			fmt.Fprintf(&b, "let %s;\n", l)
+		}
+	}
 	fmt.Fprintf(&b, "let Window = %s;\n", span(p.r.Window.Length))
 	if p.r.Window.Kind == siem.Overlapping {
 		fmt.Fprintf(&b, "let Hop = %s;\n", span(p.hop()))
 	}
 	if s := p.r.Schedule; s != nil {
-		fmt.Fprintf(&b, "let Every = %s;\nlet Settle = %s;\n", span(s.Every), span(s.Settle))
+		fmt.Fprintf(&b, "let Every = %s;\nlet Settle = %s;\nlet Since = ago(Settle + Every + 2 * Window);\n", span(s.Every), span(s.Settle))
 		fmt.Fprintf(&b, "let Excepted = _GetWatchlist(%q) | project tostring(SearchKey);\n", Watchlist)
 	}
 	return b.String()
@@ -108,12 +121,12 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) {
 		p.text.WriteString(s)
 	}
 	p.text.WriteString(open)
-	p.line("    %s", m.Source)
+	p.line("  %s", m.Source)
 	if p.r.Schedule != nil {
-		p.line("    | where %s > ago(Settle + Every + 2 * Window)", m.Expr(siem.Time))
+		p.line("  | where %s > Since", m.Expr(siem.Time))
 	}
 	if m.Where != "" {
-		p.line("    | where %s", m.Where)
+		p.line("  | where %s", m.Where)
 	}
 	roles := []siem.Role{siem.Time, siem.Service, siem.API, siem.AccountID, siem.Region, siem.Address, siem.Target, siem.EventID, siem.ServiceMade}
 	identity := siem.Principal
@@ -137,64 +150,104 @@ func (p *printer) rawLeg(l *siem.Leg, m *siem.LogMap) {
 	if l.FoldCase {
 		name = "tolower(" + name + ")"
 	}
-	p.line("    | where %s in (%s)", name, names(apiNames(l.Select.Names)))
+	p.line("  | where %s in (%s)", name, names(apiNames(l.Select.Names)))
 	if w := m.Set["raw_where"]; w != "" {
-		p.line("    | where %s", w)
+		p.line("  | where %s", w)
 	}
 	if l.NeedsCaller {
-		p.line("    | where isnotempty(%s)", m.Expr(siem.RawCaller))
+		p.line("  | where isnotempty(%s)", m.Expr(siem.RawCaller))
 	}
-	p.line("    | project TimeGenerated = %s, CloudProvider = %s, Identity = %s, AccountId = %s, Api = %s, Region = %s, SourceIp = %s",
-		m.Expr(siem.Time), quote(siem.Provider(l.Log.Cloud())), m.Expr(siem.RawCaller), m.Expr(siem.RawAccount),
+	p.line("  | project %s, CloudProvider = %s, Identity = %s, AccountId = %s, Api = %s, Region = %s, SourceIp = %s",
+		column(siem.ColTime, m.Expr(siem.Time)), quote(siem.Provider(l.Log.Cloud())), m.Expr(siem.RawCaller), m.Expr(siem.RawAccount),
 		m.Expr(siem.RawAPI), m.Expr(siem.RawRegion), m.Expr(siem.Address))
 }
 
 func (p *printer) namedLeg(l *siem.Leg, m *siem.LogMap, identity siem.Role) {
-	p.line("    | extend Service = %s, Name = %s", m.Expr(siem.Service), m.Expr(siem.API))
-	p.line("    | where %s", p.selection(l.Select))
+	p.line("  | extend Service = %s, Name = %s", m.Expr(siem.Service), m.Expr(siem.API))
+	p.line("  | where %s", selection(l.Select, m.Expr(siem.Service)))
 	switch {
 	case only(l.Outcomes, event.Denied):
-		p.line("    | where %s", m.Expr(siem.IsDenied))
+		p.line("  | where %s", m.Expr(siem.IsDenied))
 	case only(l.Outcomes, event.OK):
-		p.line("    | where %s", m.Expr(siem.IsOK))
+		p.line("  | where %s", m.Expr(siem.IsOK))
 	}
 	if made := m.Expr(siem.ServiceMade); made != "" && !l.Services {
-		p.line("    | where not(%s)", made)
+		p.line("  | where not(%s)", made)
 	}
-	p.line("    | project TimeGenerated = %s, CloudProvider = %s,", m.Expr(siem.Time), quote(siem.Provider(l.Log.Cloud())))
-	p.line("        Identity = %s,", indent(m.Expr(identity), "            "))
-	p.line("        AccountId = %s, Api = strcat(Service, \"/\", Name), Region = %s,", m.Expr(siem.AccountID), orEmpty(m.Expr(siem.Region)))
-	p.line("        SourceIp = %s, EventId = %s%s", m.Expr(siem.Address), m.Expr(siem.EventID), p.target(m))
+	p.line("  | project %s, CloudProvider = %s,", column(siem.ColTime, m.Expr(siem.Time)), quote(siem.Provider(l.Log.Cloud())))
+	p.line("    %s,", indent(column(siem.ColIdentity, m.Expr(identity)), "    "))
+	p.line("    %s, Service, Name, %s,", column(siem.ColAccount, m.Expr(siem.AccountID)), column("Region", orEmpty(m.Expr(siem.Region))))
+	p.line("    %s, %s%s", column("SourceIp", m.Expr(siem.Address)), column("EventId", m.Expr(siem.EventID)), p.target(m))
+}
+
+// column gives an expression a name.
+func column(name, expr string) string {
+	if expr == name {
+		return name
+	}
+	return name + " = " + expr
 }
 
 func (p *printer) target(m *siem.LogMap) string {
 	if !p.r.CountsTargets() {
 		return ""
 	}
-	return fmt.Sprintf(", Target = strcat(Service, \"/\", Name, \" \", %s)", m.Expr(siem.Target))
+	return ", " + column("Target", m.Expr(siem.Target))
 }
 
 // selection prints a predicate over the columns Service and Name.
-func (p *printer) selection(s *plan.Predicate) string {
+func selection(s *plan.Predicate, service string) string {
 	var any []string
 	if s.Match != "" {
 		one := "Name matches regex " + verbatim(s.Match)
 		if s.Unless != "" {
-			one += "\n        and not(Name matches regex " + verbatim(s.Unless) + ")"
+			one += "\n    and not(Name matches regex " + verbatim(s.Unless) + ")"
 		}
 		if len(s.NotNames) > 0 {
-			one += "\n        and strcat(Service, \"/\", Name) !in (" + names(fullNames(s.NotNames)) + ")"
+			one += "\n    and not(" + strings.Join(among(s.NotNames, service), "\n      or ") + ")"
 		}
 		any = append(any, one)
 	}
-	if len(s.Names) > 0 {
-		any = append(any, "strcat(Service, \"/\", Name) in ("+names(fullNames(s.Names))+")")
+	any = append(any, among(s.Names, service)...)
+	return strings.Join(any, "\n    or ")
+}
+
+// among prints conditions that hold for the names: one a service where that
+// is shorter. A service that the whole log has needs no mention.
+func among(list []plan.Name, service string) []string {
+	var any, rest []string
+	for len(list) > 0 {
+		n := slices.IndexFunc(list, func(x plan.Name) bool { return x.Service != list[0].Service })
+		if n < 0 {
+			n = len(list)
+		}
+		of, inOne := list[0].Service, "Name in ("+names(apiNames(list[:n]))+")"
+		switch {
+		case quote(of) == service:
+			any = append(any, inOne)
+		case n > 2:
+			any = append(any, "(Service == "+quote(of)+" and "+inOne+")")
+		default:
+			for _, x := range list[:n] {
+				rest = append(rest, x.Service+"/"+x.API)
+			}
+		}
+		list = list[n:]
 	}
-	return strings.Join(any, "\n        or ")
+	if len(rest) > 0 {
+		any = append(any, `strcat(Service, "/", Name) in (`+names(rest)+")")
+	}
+	return any
 }
 
 // windows lays windows over the rows and leaves those that are due.
 func (p *printer) windows() {
+	if !p.r.Legs[0].Raw {
+		p.line("| extend Api = strcat(Service, \"/\", Name)")
+	}
+	if p.r.CountsTargets() {
+		p.line("| extend Target = strcat(Api, \" \", Target)")
+	}
 	if p.r.Schedule != nil {
 		p.line("| where Identity !in (Excepted)")
 	}
@@ -215,21 +268,21 @@ func (p *printer) rows() {
 		count = "count()"
 	}
 	p.line("| summarize")
-	p.line("    DiscoveryCount = %s,", count)
-	p.line("    DistinctAPIs = count_distinct(Api),")
+	p.line("  DiscoveryCount = %s,", count)
+	p.line("  DistinctAPIs = count_distinct(Api),")
 	if p.r.CountsTargets() {
-		p.line("    DistinctTargets = count_distinct(Target),")
+		p.line("  DistinctTargets = count_distinct(Target),")
 	}
-	p.line("    APIList = make_set(Api, %d),", p.r.MaxAPIs)
+	p.line("  APIList = make_set(Api, %d),", p.r.MaxAPIs)
 	if p.r.Profile == "seed" {
-		p.line("    DistinctRegions = count_distinct(Region),") // an empty one is one too
+		p.line("  DistinctRegions = count_distinct(Region),") // an empty one is one too
 	} else {
-		p.line("    DistinctRegions = count_distinctif(Region, isnotempty(Region)),")
+		p.line("  DistinctRegions = count_distinctif(Region, isnotempty(Region)),")
 	}
-	p.line("    SourceIPs = make_set(SourceIp, %d),", p.r.MaxAddresses)
-	p.line("    FirstSeen = min(TimeGenerated),")
-	p.line("    LastSeen = max(TimeGenerated)")
-	p.line("    by CloudProvider, Identity, AccountId, WindowStart")
+	p.line("  SourceIPs = make_set(SourceIp, %d),", p.r.MaxAddresses)
+	p.line("  FirstSeen = min(TimeGenerated),")
+	p.line("  LastSeen = max(TimeGenerated)")
+	p.line("  by CloudProvider, Identity, AccountId, WindowStart")
 	p.line("| where %s", condition(p.r.Trigger))
 	if len(p.r.Bands) > 0 {
 		p.line("| extend RiskScore = %s", bands(p.r.Bands))
@@ -238,7 +291,14 @@ func (p *printer) rows() {
 	if p.r.CountsTargets() {
 		columns = append(columns[:5:5], append([]string{siem.ColTargets}, columns[5:]...)...)
 	}
-	p.line("| project TimeGenerated = WindowStart, %s", strings.Join(columns, ", "))
+	more := ""
+	if p.r.Schedule != nil {
+		more = ", SourceIP = tostring(SourceIPs[0])" // alerts take one address as an entity
+	}
+	p.line("| project TimeGenerated = WindowStart, %s%s", strings.Join(columns, ", "), more)
+	if p.r.Schedule != nil {
+		return // an alert a row, in no order
+	}
 	p.line("| sort by RiskScore desc, DiscoveryCount desc, CloudProvider asc, Identity asc, AccountId asc, TimeGenerated asc")
 }
 
@@ -281,12 +341,12 @@ func bands(list []plan.Band) string {
 	b.WriteString("case(")
 	for _, band := range list {
 		if len(band.When) == 0 {
-			fmt.Fprintf(&b, "\n    %d)", band.Risk)
+			fmt.Fprintf(&b, "\n  %d)", band.Risk)
 			return b.String()
 		}
-		fmt.Fprintf(&b, "\n    %s, %d,", condition(band.When), band.Risk)
+		fmt.Fprintf(&b, "\n  %s, %d,", condition(band.When), band.Risk)
 	}
-	b.WriteString("\n    0)")
+	b.WriteString("\n  0)")
 	return b.String()
 }
 
@@ -316,14 +376,6 @@ func apiNames(list []plan.Name) []string {
 	return out
 }
 
-func fullNames(list []plan.Name) []string {
-	var out []string
-	for _, n := range list {
-		out = append(out, n.Service+"/"+n.API)
-	}
-	return out
-}
-
 // names prints a list of strings.
 func names(list []string) string {
 	quoted := make([]string, len(list))
@@ -342,7 +394,9 @@ func quote(s string) string {
 		case c == '"' || c == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(c)
-		case c < ' ' || c >= 0x7f && c < 0xa0 || c == '\u2028' || c == '\u2029':
+		case c > 0xffff && !unicode.IsGraphic(c):
+			fmt.Fprintf(&b, `\U%08x`, c)
+		case !unicode.IsGraphic(c): // control, format and bidirectional marks
 			fmt.Fprintf(&b, `\u%04x`, c)
 		default:
 			b.WriteRune(c)
@@ -362,6 +416,3 @@ func span(d time.Duration) string {
 	}
 	return strconv.Itoa(int(d/time.Second)) + "s"
 }
-
-// Package returns what Sentinel imports.
-func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) { return nil, nil }

@@ -163,6 +163,9 @@ func rule(t *testing.T, b siem.Backend, r *siem.Rule) {
 	}
 	grades(t, out)
 	for _, l := range siem.Losses(out) {
+		if strings.Contains(out.Query, "(compile --format json says how)") {
+			break // the header is short: Lost names them
+		}
 		words := strings.Fields(l)
 		text := strings.Join(strings.Fields(strings.NewReplacer("\n//", " ", "\n#", " ", "\n--", " ", "\n *", " ").Replace(out.Query)), " ")
 		if head := strings.Join(words[:min(4, len(words))], " "); !strings.Contains(text, head) {
