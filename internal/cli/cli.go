@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -21,7 +22,7 @@ const (
 	ExitFailed   = 1 // could not finish
 	ExitUsage    = 2 // the command line or a file named in it is wrong
 	ExitFindings = 3 // a finding at or above --fail-on
-	ExitLost     = 4 // finished, but some input could not be read
+	ExitLost     = 4 // finished, but some input could not be read or held no audited call
 )
 
 // IO is the world outside, so that tests can stand in for it.
@@ -47,7 +48,7 @@ const description = `Vedette reads the audit logs of AWS, Azure and Google Cloud
 that enumerate (MITRE ATT&CK T1580), and says what the logs cannot show.
 
 Exit codes: 0 finished, 1 failed, 2 wrong usage, 3 a finding at or above --fail-on,
-4 finished but some input could not be read (3 goes before 4).`
+4 finished but some input could not be read, or held no audited call (3 goes before 4).`
 
 // exit ends a command with a code of its own.
 type exit struct {
@@ -96,18 +97,18 @@ func Main(args []string, std IO) (code int) {
 			code = done.code
 		}
 	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = plainly(args)
 	call, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(std.Stderr, "vedette: %s\n", term.Safe(err.Error()))
+		command := ""
 		var pe *kong.ParseError
 		if errors.As(err, &pe) && pe.Context != nil {
-			if path := strings.TrimSpace(pe.Context.Command()); path != "" {
-				fmt.Fprintf(std.Stderr, "Try: vedette %s --help\n", strings.Fields(path)[0])
+			if path := strings.Fields(pe.Context.Command()); len(path) > 0 {
+				command = path[0] + " "
 			}
 		}
+		fmt.Fprintf(std.Stderr, "Try: vedette %s--help\n", command)
 		return ExitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -115,6 +116,20 @@ func Main(args []string, std IO) (code int) {
 	call.BindTo(ctx, (*context.Context)(nil))
 	call.Bind(parser)
 	return result(call.Run(std, parser), std)
+}
+
+// plainly puts what people try first in the grammar's words: no argument and
+// "help" ask for help, "help scan" for that of a command.
+func plainly(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 // result turns a command's error into the exit code and tells it.

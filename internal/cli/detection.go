@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"vedette/internal/attack"
 	"vedette/internal/detection"
 	"vedette/internal/term"
 )
@@ -46,13 +47,28 @@ func (c *detectionCheck) Run(std IO) error {
 			failed = true
 			continue
 		}
-		fmt.Fprintf(std.Stdout, "%s: %s %s is well-formed; %d examples fire and %d stay silent as they must\n",
+		for _, w := range unknownTechniques(d) {
+			fmt.Fprintln(std.Stderr, term.Safe(file+": warning: "+w))
+		}
+		fmt.Fprintf(std.Stdout, "%s: %s %s is well-formed; of its examples %d fire and %d stay silent, as they must\n",
 			term.Safe(file), term.Safe(d.ID), term.Safe(d.Version), len(d.Fire), len(d.Silent))
 	}
 	if failed {
 		return exit{code: ExitUsage}
 	}
 	return nil
+}
+
+// unknownTechniques says which technique ids ATT&CK does not have, as far as
+// this program's copy of it goes.
+func unknownTechniques(d *detection.Detection) []string {
+	var list []string
+	for _, id := range d.Techniques {
+		if _, ok := attack.Lookup(id); !ok {
+			list = append(list, fmt.Sprintf("%q is no technique that this program knows of ATT&CK %s", id, attack.Version))
+		}
+	}
+	return list
 }
 
 type detectionList struct{}

@@ -24,6 +24,9 @@ type chosen struct {
 // find returns the finding. Where it is not looked up in a file, the paths
 // are scanned with the flags that the first scan had.
 func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, quiet bool) (*finding.Finding, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	var list []finding.Finding
 	if c.Findings != "" {
 		r, err := loadFindings(c.Findings, std)
@@ -49,6 +52,17 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 	return pick(list, c.ID)
 }
 
+// check refuses what is no id before logs are read for it.
+func (c *chosen) check() error {
+	if strings.Trim(c.ID, "0123456789abcdefABCDEF") == "" && c.ID != "" {
+		return nil
+	}
+	if _, err := os.Stat(c.ID); err == nil && c.ID != "" {
+		return usagef("%s is a file or a folder: the finding's id comes first, then the logs", c.ID)
+	}
+	return usagef("%q is no id of a finding: scan shows them", c.ID)
+}
+
 func pick(list []finding.Finding, id string) (*finding.Finding, error) {
 	var hits []*finding.Finding
 	for i := range list {
@@ -56,7 +70,7 @@ func pick(list []finding.Finding, id string) (*finding.Finding, error) {
 		if f.ID == id {
 			return f, nil
 		}
-		named := strings.HasPrefix(f.ID, id)
+		named := strings.HasPrefix(f.ID, strings.ToLower(id))
 		for _, old := range f.PreviousIDs {
 			named = named || strings.HasPrefix(old, id)
 		}
@@ -114,8 +128,8 @@ func loadFindings(path string, std IO) ([]finding.Finding, error) {
 type explainCmd struct {
 	chosen
 	counting
-	Format   string `short:"f" enum:"text,json" default:"text" help:"text or json."`
-	Evidence string `default:"25" placeholder:"N|all" help:"Events to show."`
+	Format   string `short:"f" enum:"text,json" default:"text" help:"text or json. Default: ${default}."`
+	Evidence string `default:"25" placeholder:"N|all" help:"Events to show, denied ones first. Default: ${default}."`
 	Quiet    bool   `short:"q" help:"No progress on standard error."`
 }
 

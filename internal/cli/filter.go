@@ -18,7 +18,7 @@ type filter struct {
 	Last    string   `placeholder:"DURATION" help:"Findings in the time before the newest event, such as 24h or 7d."`
 	Actor   []string `placeholder:"NAME" help:"Findings of this actor: name, ARN, id, origin, or a pattern with *." sep:"none"`
 	Account []string `placeholder:"ID" help:"Findings in this account, subscription or project: id, name, or a pattern with *." sep:"none"`
-	MinRisk int      `placeholder:"RISK" help:"Findings with at least this risk score."`
+	MinRisk int      `placeholder:"RISK" help:"Findings with at least this risk score, 0 to 100."`
 
 	since, until time.Time
 	last         time.Duration
@@ -38,6 +38,9 @@ func (f *filter) check() (err error) {
 	}
 	if f.until, err = parseTime("--until", f.Until); err != nil {
 		return err
+	}
+	if f.MinRisk < 0 || f.MinRisk > 100 {
+		return usagef("--min-risk: %d is no risk: they go from 0 to 100", f.MinRisk)
 	}
 	if f.Last != "" {
 		if f.Since != "" {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -31,11 +32,11 @@ import (
 // share them.
 type counting struct {
 	Detections      []string `name:"detection" placeholder:"FILE" help:"Run this detection file instead of the built-in ones; may be given again." sep:"none"`
-	Window          string   `enum:"sliding,tumbling," default:"" help:"Lay all windows so: sliding (a burst is found at every phase) or tumbling (fixed bins)."`
-	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session."`
+	Window          string   `enum:"sliding,tumbling," default:"" help:"Lay all windows so: sliding (a burst is found at every phase) or tumbling (fixed bins). Default: as the detection says."`
+	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session. Default: ${default}."`
 	NoDedup         bool     `help:"Count copies of one event each time."`
 	IncludeServices bool     `help:"Let calls score that the provider made itself."`
-	Memory          string   `default:"128MiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files."`
+	Memory          string   `default:"128MiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files. Default: ${default}."`
 	Workers         int      `default:"0" placeholder:"N" help:"Files read at a time (0: one a core)."`
 	Context         string   `type:"path" placeholder:"FILE" help:"YAML with names of accounts, owners of identities, known addresses."`
 	GeoIP           []string `name:"geoip" placeholder:"FILE.mmdb" help:"MaxMind DB with networks (ASN, country); may be given again." sep:"none"`
@@ -45,13 +46,13 @@ type scanCmd struct {
 	Paths []string `arg:"" name:"path" help:"Files, folders, patterns, or - for standard input."`
 	counting
 	filter
-	Profile  string `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query's verdict to the letter."`
-	Format   string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson, csv or ocsf."`
+	Profile  string `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query's verdict to the letter. Default: ${default}."`
+	Format   string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson, csv or ocsf. Default: ${default}."`
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
-	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists."`
-	Limit    int    `default:"100" placeholder:"N" help:"Findings that the table shows (0: all)."`
-	FailOn   int    `default:"-1" placeholder:"RISK" help:"Exit with 3 when a finding has at least this risk."`
-	Quiet    bool   `short:"q" help:"No progress and no summary on standard error."`
+	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists in json, ndjson and ocsf. Default: ${default}."`
+	Limit    int    `default:"100" placeholder:"N" help:"Findings that the table shows (0: all). Default: ${default}."`
+	FailOn   int    `default:"-1" placeholder:"RISK" help:"Exit with 3 when a finding has at least this risk, 0 to 100."`
+	Quiet    bool   `short:"q" help:"Findings and the answer in a sentence, no progress and no summary."`
 }
 
 func (c *scanCmd) Run(ctx context.Context, std IO) error {
@@ -68,6 +69,9 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	}
 	if err := c.filter.check(); err != nil {
 		return err
+	}
+	if c.FailOn > 100 {
+		return usagef("--fail-on: %d is no risk: they go from 0 to 100", c.FailOn)
 	}
 	if c.Format == "table" || c.Format == "csv" {
 		evidence = 0 // they show none
@@ -125,6 +129,9 @@ func (c *scanCmd) verdict(res *scan.Result) error {
 			}
 		}
 	}
+	if res.Report.Summary.Events == 0 {
+		return exit{ExitLost, errors.New("no audited call of a cloud was in the input: nothing could be found")}
+	}
 	if res.Lost() {
 		return exit{code: ExitLost}
 	}
@@ -136,7 +143,7 @@ func (c *scanCmd) verdict(res *scan.Result) error {
 func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 	var buf bytes.Buffer
 	out := io.Writer(&buf)
-	opts := report.Options{Version: Version(), Limit: c.Limit}
+	opts := report.Options{Version: Version(), Limit: c.Limit, Brief: c.Quiet}
 	if c.Output == "" {
 		opts.Terminal = term.Detect(std.Stdout, std.Getenv)
 	}
@@ -157,7 +164,7 @@ func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 			return err
 		}
 	} else if err := os.WriteFile(c.Output, buf.Bytes(), 0o600); err != nil {
-		return err
+		return fmt.Errorf("-o: %w", err)
 	}
 	if c.Quiet || c.Format == "table" && c.Profile != "seed" && c.Output == "" || c.Format == "json" && c.Profile != "seed" {
 		return nil
@@ -285,7 +292,7 @@ func loadDetections(files []string) ([]*detection.Detection, error) {
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err != nil {
-			return nil, usage(err)
+			return nil, usagef("--detection: %w", err)
 		}
 		d, err := detection.Load(f, data)
 		if err != nil {

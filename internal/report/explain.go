@@ -19,6 +19,7 @@ const defaultEvidence = 25
 func Explain(w io.Writer, f *finding.Finding, opts Options) error {
 	b := bufio.NewWriter(w)
 	p := newPage(b, opts)
+	p.uncut = !opts.Terminal.Interactive && opts.Terminal.Width == term.DefaultWidth
 	p.explain(f, opts.Evidence)
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("explain finding: %w", err)
@@ -29,7 +30,7 @@ func Explain(w io.Writer, f *finding.Finding, opts Options) error {
 // Sentence says a finding in plain words. Its strings are those of the logs:
 // whoever prints it makes it safe.
 func Sentence(f *finding.Finding) string {
-	actor := kindText(f.Actor.Kind) + " " + who(f)
+	actor := strings.TrimSpace(kindText(f.Actor.Kind) + " " + bareName(f))
 	in := ""
 	if n := len(f.Accounts); n > 1 {
 		in = term.Count(n) + " " + f.Cloud.Provider + " " + accountNoun(f.Cloud.Provider, n)
@@ -50,6 +51,21 @@ func Sentence(f *finding.Finding) string {
 		text += "; " + term.Count(denied) + " of them denied."
 	}
 	return text
+}
+
+// bareName is [who] without the kind that an ARN's resource begins with:
+// "role/", "user/", "assumed-role/".
+func bareName(f *finding.Finding) string {
+	name := who(f)
+	for _, kind := range []string{"role/", "user/", "assumed-role/", "federated-user/"} {
+		if rest, ok := strings.CutPrefix(name, kind); ok && rest != "" {
+			return rest
+		}
+	}
+	if name == "root" && f.Actor.Kind == "root" {
+		return ""
+	}
+	return name
 }
 
 func (p *page) explain(f *finding.Finding, evidence int) {
@@ -204,7 +220,7 @@ func reasonsText(reasons map[string]int) string {
 	for i, name := range names {
 		text := strings.ReplaceAll(name, "_", " ")
 		if name == "unknown" {
-			text = "not said"
+			text = "a policy that the log does not name"
 		}
 		names[i] = text + " " + term.Count(reasons[name])
 	}
@@ -276,7 +292,11 @@ func (p *page) evidence(f *finding.Finding, limit int) {
 		shown = shown[:limit]
 	}
 	total := max(f.EvidenceTotal, len(f.Evidence))
-	p.section("Evidence, " + term.Count(len(shown)) + " of " + term.Plural(total, "event"))
+	order := ""
+	if f.Outcomes.Denied > 0 {
+		order = ", denied ones first"
+	}
+	p.section("Evidence, " + term.Count(len(shown)) + " of " + term.Plural(total, "event") + order)
 	for _, e := range shown {
 		for _, l := range p.wrap(p.parts(clock(e.Time)+"  "+e.Outcome+"  "+e.Service+":"+e.Operation, e.Region, e.IP), " ", p.width-2) {
 			p.w.WriteString("  " + l + "\n")

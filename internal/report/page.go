@@ -22,7 +22,8 @@ type page struct {
 	mark    string // for what was cut
 	arrow   string
 	rule    string
-	limit   int // findings shown, or 0 for all
+	limit   int  // findings shown, or 0 for all
+	uncut   bool // names that are wider than the page stay whole: nobody's screen is spoilt
 }
 
 func newPage(w *bufio.Writer, opts Options) *page {
@@ -87,8 +88,19 @@ func (p *page) styled(label, text string, style term.Style) {
 // whole writes a labelled text that is cut rather than wrapped: an ARN.
 func (p *page) whole(label, text string) {
 	if text != "" {
-		p.labelled(label, []string{term.ClipMiddle(p.safe(text), p.width-detailIndent-labelWidth, p.mark)}, term.Plain)
+		p.labelled(label, []string{p.cut(text, p.width-detailIndent-labelWidth)}, term.Plain)
 	}
+}
+
+// maxName bounds a name that stays whole, in cells.
+const maxName = 4096
+
+// cut makes a name safe and cuts its middle to the width.
+func (p *page) cut(s string, width int) string {
+	if p.uncut {
+		width = maxName
+	}
+	return term.ClipMiddle(p.safe(s), width, p.mark)
 }
 
 // items writes a labelled list, of which at most limit are shown; 0 stands
@@ -101,7 +113,7 @@ func (p *page) items(label string, list []string, limit int) {
 	}
 	parts := make([]string, 0, len(shown)+1)
 	for _, s := range shown {
-		parts = append(parts, term.ClipMiddle(p.safe(s), width-1, p.mark))
+		parts = append(parts, p.cut(s, width-1))
 	}
 	if rest := len(list) - len(shown); rest > 0 {
 		parts = append(parts, "and "+term.Count(rest)+" more")
@@ -130,7 +142,9 @@ func (p *page) wrap(parts []string, sep string, width int) []string {
 		if i < len(parts)-1 {
 			part += strings.TrimRight(sep, " ")
 		}
-		part = term.ClipMiddle(part, width, p.mark)
+		if !p.uncut {
+			part = term.ClipMiddle(part, width, p.mark)
+		}
 		n := term.Width(part)
 		switch {
 		case cells == 0:

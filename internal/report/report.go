@@ -35,6 +35,9 @@ type Options struct {
 	Terminal term.Terminal
 	// Version is the program's version, for formats that name the product.
 	Version string
+	// Brief leaves the table without what was read and what could not be
+	// seen: findings, and the answer in a sentence.
+	Brief bool
 	// Limit is how many findings the table shows; 0 stands for all.
 	Limit int
 	// Evidence is how many pieces of evidence [Explain] shows: 0 stands for

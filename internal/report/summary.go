@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -90,16 +91,35 @@ func seedVerdict(r *finding.Report, rows []finding.SeedRow) string {
 func butBlind(r *finding.Report) string {
 	text := ", in which reads are logged; what no log of this input covers was not seen."
 	if blind := blindRows(r.Coverage); len(blind) > 0 {
-		names := make([]string, len(blind))
-		for i, c := range blind {
-			names[i] = coverageName(c) + " (" + verdictText(c.Verdict) + ")"
+		// The worst in the sentence, all of them below it.
+		const named = 3
+		slices.SortStableFunc(blind, func(a, b finding.Coverage) int { return worst(a.Verdict) - worst(b.Verdict) })
+		names := make([]string, 0, named)
+		for _, c := range blind[:min(len(blind), named)] {
+			names = append(names, coverageName(c)+" ("+verdictText(c.Verdict)+")")
 		}
-		text = ", but this input cannot show everything: " + strings.Join(names, "; ") + "."
+		text = ", but this input cannot show everything: " + strings.Join(names, "; ")
+		if n := len(blind) - len(names); n > 0 {
+			text += "; and " + term.Plural(n, "more limit")
+		}
+		text += "."
 	}
 	if r.Summary.ProblemsTotal > 0 || r.Summary.Unparsed > 0 {
 		text += " Part of the input was lost."
 	}
 	return text
+}
+
+// worst orders verdicts: what is there without its reads before what is not
+// there at all.
+func worst(verdict string) int {
+	switch verdict {
+	case "only_writes_seen":
+		return 0
+	case "not_seen":
+		return 1
+	}
+	return 2
 }
 
 // read says what was read.
@@ -183,7 +203,11 @@ func (p *page) coverage(rows []finding.Coverage) {
 	}
 	p.heading("What it cannot show")
 	for _, c := range blind {
-		p.paragraph(coverageName(c)+": "+verdictText(c.Verdict), "  ", term.Medium)
+		verdict := verdictText(c.Verdict)
+		if c.Log == "azure.activity" && c.Verdict == "reads_seen" {
+			verdict = "list-like actions seen, never reads"
+		}
+		p.paragraph(coverageName(c)+": "+verdict, "  ", term.Medium)
 		p.paragraph(c.Blind, "    ", term.Plain)
 		if c.Enable != "" {
 			p.paragraph("To see it: "+c.Enable, "    ", term.Plain)
@@ -227,7 +251,7 @@ func seenRows(rows []finding.Coverage) []string {
 		}
 		cl.reads += c.Reads
 		cl.writes += c.Writes
-		if c.Region != "*" && c.Region != "" {
+		if c.Region != "*" && c.Region != "" && c.Region != "-" {
 			cl.regions[c.Region] = true
 		}
 		if c.Verdict == "reads_seen" {
@@ -238,9 +262,14 @@ func seenRows(rows []finding.Coverage) []string {
 	}
 	var out []string
 	for _, cl := range order {
-		text := logName(cl.provider, cl.log) + ": " + term.Plural(cl.reads, "read") + " and " + term.Plural(cl.writes, "write")
+		reads, of := term.Plural(cl.reads, "read"), "reads of "
+		if cl.log == "azure.activity" {
+			// What shows of reading there are POST actions such as listKeys.
+			reads, of = term.Plural(cl.reads, "list-like action"), "actions of "
+		}
+		text := logName(cl.provider, cl.log) + ": " + reads + " and " + term.Plural(cl.writes, "write")
 		if len(cl.services) > 0 {
-			text += "; reads of " + some(cl.services, 6)
+			text += "; " + of + some(cl.services, 6)
 		}
 		for s := range cl.services {
 			delete(cl.onlyWrites, s)

@@ -15,6 +15,10 @@ func writeTable(w *bufio.Writer, r *finding.Report, opts Options) error {
 	if len(r.Findings) > 0 {
 		p.findings(r)
 	}
+	if opts.Brief {
+		p.paragraph(verdict(r), "", term.Strong)
+		return nil
+	}
 	p.summary(r)
 	return nil
 }

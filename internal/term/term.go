@@ -11,9 +11,9 @@ import (
 	xterm "golang.org/x/term"
 )
 
-// defaultWidth is the width of output whose reader is unknown: a file, a
+// DefaultWidth is the width of output whose reader is unknown: a file, a
 // pipe.
-const defaultWidth = 120
+const DefaultWidth = 120
 
 // Terminal is what the reader of an output can show.
 type Terminal struct {
@@ -36,7 +36,7 @@ func IsTerminal(w io.Writer) bool {
 // UTF-8 is taken from LC_ALL, LC_CTYPE or LANG, the first that is set, and
 // from Windows.
 func Detect(w io.Writer, env func(string) string) Terminal {
-	t := Terminal{Interactive: IsTerminal(w), Width: defaultWidth, Unicode: speaksUTF8(env)}
+	t := Terminal{Interactive: IsTerminal(w), Width: DefaultWidth, Unicode: speaksUTF8(env)}
 	if n, err := strconv.Atoi(env("COLUMNS")); err == nil && n > 0 {
 		t.Width = n
 	}

@@ -132,7 +132,7 @@ func TestDetect(t *testing.T) {
 		}
 		return func(k string) string { return m[k] }
 	}
-	if got := Detect(io.Discard, env("LANG", "en_US.UTF-8")); got != (Terminal{Width: defaultWidth, Unicode: true}) {
+	if got := Detect(io.Discard, env("LANG", "en_US.UTF-8")); got != (Terminal{Width: DefaultWidth, Unicode: true}) {
 		t.Errorf("a pipe: %+v", got)
 	}
 	if got := Detect(io.Discard, env("COLUMNS", "72", "LANG", "en_US.UTF-8", "LC_ALL", "C")); got != (Terminal{Width: 72}) {
