@@ -86,9 +86,9 @@ func TestStatement34_35_36_SixTrails(t *testing.T) {
 		{"EventBridge's default", several(6, bridge), "cloudtrail.management", "aws.eventbridge.default", "only_writes_seen",
 			[]string{"EventBridge"}, []string{"ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}},
 		{"Azure's activity log alone", several(4, func(i int) string { return activity(i, "MICROSOFT.COMPUTE/VIRTUALMACHINES/WRITE") }),
-			"azure.activity", "azure.activity.only", "only_writes_seen", []string{"reads", "GET"}, []string{"no switch for ARM reads", "AuditEvent"}},
+			"azure.activity", "azure.activity.only", "only_writes_seen", []string{"reads", "GET"}, []string{"Nothing switches ARM reads on", "AuditEvent"}},
 		{"Azure's activity log and one vault", several(4, func(i int) string { return activity(i, "MICROSOFT.COMPUTE/VIRTUALMACHINES/WRITE") }) + "\n" + several(3, vault),
-			"azure.activity", "azure.activity.with_resource_logs", "only_writes_seen", []string{"GET"}, []string{"no switch"}},
+			"azure.activity", "azure.activity.with_resource_logs", "only_writes_seen", []string{"GET", "nothing switches them on"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			res := scanText(t, c.text)
