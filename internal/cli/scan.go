@@ -47,6 +47,7 @@ type scanCmd struct {
 	counting
 	filter
 	Profile  string `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query's verdict to the letter. Default: ${default}."`
+	Rows     bool   `help:"Give a row a firing window, in the columns of compiled rules, instead of findings; needs --window tumbling."`
 	Format   string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson, csv or ocsf. Default: ${default}."`
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists in json, ndjson and ocsf. Default: ${default}."`
@@ -57,11 +58,14 @@ type scanCmd struct {
 
 func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	formats := report.Formats()
-	if c.Profile == "seed" {
-		formats = report.SeedFormats()
+	if c.inRows() {
+		formats = report.RowFormats()
 	}
 	if !slices.Contains(formats, report.Format(c.Format)) {
-		return usagef("no format %q for the profile %s: it has %s", c.Format, c.Profile, join(formats))
+		if c.inRows() {
+			return usagef("no format %q for rows: there are %s", c.Format, join(formats))
+		}
+		return usagef("no format %q: there are %s", c.Format, join(formats))
 	}
 	evidence, err := parseEvidence(c.Evidence)
 	if err != nil {
@@ -88,7 +92,12 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 			return err
 		}
 	}
-	if c.Format == "table" && len(c.Actor)+len(c.Account) == 0 && !c.dated() {
+	if c.Rows && c.Profile != "seed" {
+		if c.Window != "tumbling" || c.filter.set() {
+			return usagef("--rows gives every fixed bin that fires: it needs --window tumbling, and no filter")
+		}
+		opts.Engine.Rows, opts.Engine.Detail = true, 1
+	} else if c.Format == "table" && len(c.Actor)+len(c.Account) == 0 && !c.dated() {
 		opts.Engine.Detail = c.Limit // no more are shown, nor looked into
 	}
 	res, err := run(ctx, opts, std, c.Quiet)
@@ -104,6 +113,9 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	}
 	return c.verdict(res)
 }
+
+// inRows reports whether the answer is rows, not findings.
+func (c *scanCmd) inRows() bool { return c.Rows || c.Profile == "seed" }
 
 // seedOnly refuses flags that the seed profile does not know.
 func (c *scanCmd) seedOnly() error {
@@ -147,8 +159,8 @@ func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 	if c.Output == "" {
 		opts.Terminal = term.Detect(std.Stdout, std.Getenv)
 	}
-	if c.Profile == "seed" {
-		err = report.WriteSeed(out, c.Format, res.Rows, opts)
+	if c.inRows() {
+		err = report.WriteRows(out, c.Format, res.Rows, opts)
 	} else {
 		err = report.Write(out, c.Format, &res.Report, opts)
 	}
@@ -166,12 +178,12 @@ func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 	} else if err := os.WriteFile(c.Output, buf.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}
-	if c.Quiet || c.Format == "table" && c.Profile != "seed" && c.Output == "" || c.Format == "json" && c.Profile != "seed" {
+	if c.Quiet || !c.inRows() && (c.Format == "table" && c.Output == "" || c.Format == "json") {
 		return nil
 	}
 	opts = report.Options{Version: Version(), Terminal: term.Detect(std.Stderr, std.Getenv)}
-	if c.Profile == "seed" {
-		return report.SeedSummary(std.Stderr, &res.Report, res.Rows, opts)
+	if c.inRows() {
+		return report.RowSummary(std.Stderr, &res.Report, res.Rows, opts)
 	}
 	return report.Summary(std.Stderr, &res.Report, opts)
 }

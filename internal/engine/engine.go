@@ -30,6 +30,8 @@ type Options struct {
 	Memory int64
 	// Workers is how many goroutines evaluate; at least 1.
 	Workers int
+	// Rows asks for a row a firing window, see [Engine.Rows].
+	Rows bool
 	// Detail is how many findings, in order, are told in full; the others have
 	// their verdict, actor and figures alone. Zero means all.
 	Detail int
@@ -63,6 +65,8 @@ type Engine struct {
 	// copies holds the accounts of further copies of an act, by its key.
 	copiesMu sync.Mutex
 	copies   map[event.Key][]uint32
+
+	rows []finding.Row
 }
 
 // window is a plan's window as the engine runs it.

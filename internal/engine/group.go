@@ -43,6 +43,8 @@ type groupWorker struct {
 	out   []*found
 	wideW *storeWriter[call, *call]
 
+	rowsOut []finding.Row
+
 	// Scratch of accountGroups.
 	groups map[accountGroup]uint32
 	keys   []sortKey
@@ -91,7 +93,9 @@ func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
 	for _, w := range workers {
 		w.wideW.flush()
 		all = append(all, w.out...)
+		r.e.rows = append(r.e.rows, w.rowsOut...)
 	}
+	slices.SortFunc(r.e.rows, compareRows)
 	return all, err
 }
 
@@ -183,6 +187,9 @@ func (w *groupWorker) evaluate(calls []call, g groupKey) {
 	w.fired = w.e.sweep(&w.tally, calls, w.fired[:0])
 	if len(w.fired) == 0 {
 		return
+	}
+	if w.e.opts.Rows && g.scope == "account" {
+		w.rows(calls, w.fired)
 	}
 	if len(w.e.windows) > 1 {
 		slices.SortStableFunc(w.fired, func(a, b fired) int { return cmp.Compare(a.start, b.start) })

@@ -184,8 +184,8 @@ func hostile() *finding.Report {
 	}
 }
 
-func seedRows() []finding.SeedRow {
-	return []finding.SeedRow{
+func seedRows() []finding.Row {
+	return []finding.Row{
 		{TimeGenerated: "2023-07-10T11:30:00Z", CloudProvider: "AWS", Identity: "arn:aws:iam::111122223333:user/bert-jan", AccountID: "111122223333",
 			DiscoveryCount: 297, DistinctAPIs: 13, APIList: []string{"DescribeInstances", "ListBuckets", "ListUsers"}, DistinctRegions: 2,
 			SourceIPs: []string{"198.51.100.4", "203.0.113.77"}, FirstSeen: "2023-07-10T11:31:00Z", LastSeen: "2023-07-10T11:44:59Z", RiskScore: 90},

@@ -79,7 +79,7 @@ func TestGolden(t *testing.T) {
 	}
 	for file, format := range map[string]string{"seed.csv": "csv", "seed.json": "json", "seed.ndjson": "ndjson", "seed.txt": "table"} {
 		var out bytes.Buffer
-		if err := WriteSeed(&out, format, seedRows(), Options{Terminal: terminals["80"]}); err != nil {
+		if err := WriteRows(&out, format, seedRows(), Options{Terminal: terminals["80"]}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, "seed/"+file, out.Bytes())
@@ -223,10 +223,10 @@ func TestNothingIsNeverUnqualified(t *testing.T) {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
-	if got := seedVerdict(nothing(), nil); got != "No row in 5 events, but this input cannot show everything: gcp.data_access (not in this input)." {
+	if got := rowVerdict(nothing(), nil); got != "No row in 5 events, but this input cannot show everything: gcp.data_access (not in this input)." {
 		t.Errorf("seed: %q", got)
 	}
-	if got := seedVerdict(nothing(), seedRows()); got != "2 rows, the highest risk 90." {
+	if got := rowVerdict(nothing(), seedRows()); got != "2 rows, the highest risk 90." {
 		t.Errorf("seed: %q", got)
 	}
 	lossy := nothing()
@@ -258,7 +258,7 @@ func TestErrors(t *testing.T) {
 	if err := Write(io.Discard, "xml", nothing(), Options{}); err == nil || !strings.Contains(err.Error(), "table, json, ndjson, csv, ocsf") {
 		t.Errorf("unknown format: %v", err)
 	}
-	if err := WriteSeed(io.Discard, "ocsf", nil, Options{}); err == nil || !strings.Contains(err.Error(), "table, json, ndjson, csv") {
+	if err := WriteRows(io.Discard, "ocsf", nil, Options{}); err == nil || !strings.Contains(err.Error(), "table, json, ndjson, csv") {
 		t.Errorf("unknown seed format: %v", err)
 	}
 	for _, f := range Formats() {
@@ -266,13 +266,13 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: a writer that fails is not reported", f)
 		}
 	}
-	for _, f := range SeedFormats() {
-		if err := WriteSeed(brokenWriter{}, string(f), seedRows(), Options{}); err == nil {
+	for _, f := range RowFormats() {
+		if err := WriteRows(brokenWriter{}, string(f), seedRows(), Options{}); err == nil {
 			t.Errorf("seed %s: a writer that fails is not reported", f)
 		}
 	}
 	if Explain(brokenWriter{}, &threeClouds().Findings[0], Options{}) == nil || Summary(brokenWriter{}, nothing(), Options{}) == nil ||
-		SeedSummary(brokenWriter{}, nothing(), nil, Options{}) == nil {
+		RowSummary(brokenWriter{}, nothing(), nil, Options{}) == nil {
 		t.Error("a writer that fails is not reported")
 	}
 }

@@ -25,11 +25,11 @@ func Summary(w io.Writer, r *finding.Report, opts Options) error {
 	return b.Flush()
 }
 
-// SeedSummary is [Summary] for a run of the seed profile, whose answer is
-// rows instead of findings.
-func SeedSummary(w io.Writer, r *finding.Report, rows []finding.SeedRow, opts Options) error {
+// RowSummary is [Summary] for a run whose answer is rows instead of findings,
+// such as one of the seed profile.
+func RowSummary(w io.Writer, r *finding.Report, rows []finding.Row, opts Options) error {
 	b := bufio.NewWriter(w)
-	newPage(b, opts).answer(seedVerdict(r, rows), r)
+	newPage(b, opts).answer(rowVerdict(r, rows), r)
 	return b.Flush()
 }
 
@@ -72,10 +72,10 @@ func verdict(r *finding.Report) string {
 	return "Nothing found in " + term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event") + butBlind(r) + filtered
 }
 
-// seedVerdict is the answer of the seed profile in a sentence. Its rows rest
+// rowVerdict is the answer in rows in a sentence. The seed profile's rest
 // on the seed's own lists of calls, so that the summary's count of discovery
 // calls says nothing of them.
-func seedVerdict(r *finding.Report, rows []finding.SeedRow) string {
+func rowVerdict(r *finding.Report, rows []finding.Row) string {
 	if n := len(rows); n > 0 {
 		top := 0
 		for _, row := range rows {

@@ -26,7 +26,7 @@ func invictus(t *testing.T) string {
 	return dir
 }
 
-func seedRows(t *testing.T, paths ...string) []finding.SeedRow {
+func seedRows(t *testing.T, paths ...string) []finding.Row {
 	t.Helper()
 	opts := options(t, paths...)
 	profile, err := detection.LoadSeedProfile()
@@ -54,7 +54,7 @@ func TestStatement46_SeedProfileOnRealLogs(t *testing.T) {
 
 // evaluateSeed is the query for AWS done over again, by the plainest means:
 // encoding/json, maps, and the names as the profile lists them.
-func evaluateSeed(t *testing.T, dir string) []finding.SeedRow {
+func evaluateSeed(t *testing.T, dir string) []finding.Row {
 	t.Helper()
 	profile, err := detection.LoadSeedProfile()
 	if err != nil {
@@ -62,7 +62,7 @@ func evaluateSeed(t *testing.T, dir string) []finding.SeedRow {
 	}
 	type key struct{ identity, account, bin string }
 	type row struct {
-		finding.SeedRow
+		finding.Row
 		regions []string
 	}
 	table := map[key]*row{}
@@ -98,7 +98,7 @@ func evaluateSeed(t *testing.T, dir string) []finding.SeedRow {
 			k := key{arn, text(who, "accountId"), at.Truncate(15 * time.Minute).UTC().Format(time.RFC3339)}
 			x := table[k]
 			if x == nil {
-				x = &row{SeedRow: finding.SeedRow{TimeGenerated: k.bin, CloudProvider: "AWS", Identity: k.identity, AccountID: k.account, FirstSeen: "9999"}}
+				x = &row{Row: finding.Row{TimeGenerated: k.bin, CloudProvider: "AWS", Identity: k.identity, AccountID: k.account, FirstSeen: "9999"}}
 				table[k] = x
 			}
 			x.DiscoveryCount++
@@ -113,7 +113,7 @@ func evaluateSeed(t *testing.T, dir string) []finding.SeedRow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []finding.SeedRow
+	var out []finding.Row
 	for _, x := range table {
 		x.DistinctAPIs, x.DistinctRegions = len(x.APIList), len(x.regions)
 		n, a := x.DiscoveryCount, x.DistinctAPIs
@@ -131,9 +131,9 @@ func evaluateSeed(t *testing.T, dir string) []finding.SeedRow {
 		slices.Sort(x.APIList)
 		slices.Sort(x.SourceIPs)
 		x.APIList, x.SourceIPs = x.APIList[:min(50, len(x.APIList))], x.SourceIPs[:min(10, len(x.SourceIPs))]
-		out = append(out, x.SeedRow)
+		out = append(out, x.Row)
 	}
-	slices.SortFunc(out, func(a, b finding.SeedRow) int {
+	slices.SortFunc(out, func(a, b finding.Row) int {
 		for _, c := range []int{b.RiskScore - a.RiskScore, b.DiscoveryCount - a.DiscoveryCount, strings.Compare(a.Identity, b.Identity),
 			strings.Compare(a.AccountID, b.AccountID), strings.Compare(a.TimeGenerated, b.TimeGenerated)} {
 			if c != 0 {
@@ -145,7 +145,7 @@ func evaluateSeed(t *testing.T, dir string) []finding.SeedRow {
 	return out
 }
 
-func checkSeed(t *testing.T, got, want []finding.SeedRow) {
+func checkSeed(t *testing.T, got, want []finding.Row) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d rows, want %d", len(got), len(want))

@@ -49,8 +49,8 @@ type Progress struct {
 // Result is what a scan gives.
 type Result struct {
 	Report finding.Report
-	// Rows is the seed profile's result.
-	Rows []finding.SeedRow
+	// Rows is the seed profile's result, or that of [engine.Options].Rows.
+	Rows []finding.Row
 	// First and Last are the times of the first and last event, in
 	// nanoseconds; equal to zero when there is none.
 	First, Last int64
@@ -132,6 +132,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 		return nil, err
 	}
 	res.Report.Findings = found
+	res.Rows = eng.Rows()
 	sum.Duplicates, sum.Scoring = stats.Duplicates, stats.Scoring
 	sum.Detections = detections(opts.Engine.Plans)
 	res.Report.Summary = *sum

@@ -124,9 +124,9 @@ func (c *Counter) Merge(o *Counter) {
 
 // Rows gives the query's result in its order: RiskScore and DiscoveryCount
 // descending; ties by CloudProvider, Identity, AccountId, TimeGenerated.
-func (c *Counter) Rows() []finding.SeedRow {
+func (c *Counter) Rows() []finding.Row {
 	type sortable struct {
-		finding.SeedRow
+		finding.Row
 		bin int64
 	}
 	var list []sortable
@@ -138,7 +138,7 @@ func (c *Counter) Rows() []finding.SeedRow {
 		if k.cloud == event.Azure {
 			provider = c.q.Azure.Provider
 		}
-		list = append(list, sortable{finding.SeedRow{
+		list = append(list, sortable{finding.Row{
 			TimeGenerated: stamp(k.bin), CloudProvider: provider, Identity: k.identity, AccountID: k.account,
 			DiscoveryCount: r.count, DistinctAPIs: len(r.apis), APIList: capped(r.apis, c.q.MaxAPIs),
 			DistinctRegions: len(r.regions), SourceIPs: capped(r.ips, c.q.MaxAddresses),
@@ -150,9 +150,9 @@ func (c *Counter) Rows() []finding.SeedRow {
 			strings.Compare(a.CloudProvider, b.CloudProvider), strings.Compare(a.Identity, b.Identity),
 			strings.Compare(a.AccountID, b.AccountID), cmp.Compare(a.bin, b.bin))
 	})
-	out := make([]finding.SeedRow, len(list))
+	out := make([]finding.Row, len(list))
 	for i := range list {
-		out[i] = list[i].SeedRow
+		out[i] = list[i].Row
 	}
 	return out
 }

@@ -10,25 +10,25 @@ import (
 	"vedette/internal/finding"
 )
 
-// SeedColumns are the columns of the seed profile's result, in order.
-func SeedColumns() []string {
+// RowColumns are the columns of rows, in order.
+func RowColumns() []string {
 	return []string{"TimeGenerated", "CloudProvider", "Identity", "AccountId", "DiscoveryCount", "DistinctAPIs",
 		"APIList", "DistinctRegions", "SourceIPs", "FirstSeen", "LastSeen", "RiskScore"}
 }
 
-// SeedFormats lists the formats that [WriteSeed] knows.
-func SeedFormats() []Format { return []Format{Table, JSON, NDJSON, CSV} }
+// RowFormats lists the formats that [WriteRows] knows.
+func RowFormats() []Format { return []Format{Table, JSON, NDJSON, CSV} }
 
-// WriteSeed writes the rows of the seed profile with exactly the columns of
+// WriteRows writes rows with exactly the columns of
 // its query: as a table, a JSON array of rows, a row a line, or CSV with the
 // lists as JSON arrays. In JSON the values stand letter for letter; in CSV
 // and in the table hostile ones are defused as in [Write].
-func WriteSeed(w io.Writer, format string, rows []finding.SeedRow, opts Options) error {
+func WriteRows(w io.Writer, format string, rows []finding.Row, opts Options) error {
 	b := bufio.NewWriter(w)
 	var err error
 	switch Format(format) {
 	case Table:
-		seedTable(b, rows, opts)
+		rowTable(b, rows, opts)
 	case JSON:
 		err = writeArray(b, len(rows), "", func(i int) any { return &rows[i] })
 		b.WriteByte('\n')
@@ -39,22 +39,22 @@ func WriteSeed(w io.Writer, format string, rows []finding.SeedRow, opts Options)
 			}
 		}
 	case CSV:
-		err = seedCSV(b, rows)
+		err = rowCSV(b, rows)
 	default:
-		return unknownFormat(format, SeedFormats())
+		return unknownFormat(format, RowFormats())
 	}
 	if err == nil {
 		err = b.Flush()
 	}
 	if err != nil {
-		return fmt.Errorf("write seed rows as %s: %w", format, err)
+		return fmt.Errorf("write rows as %s: %w", format, err)
 	}
 	return nil
 }
 
-func seedCSV(w io.Writer, rows []finding.SeedRow) error {
+func rowCSV(w io.Writer, rows []finding.Row) error {
 	c := csv.NewWriter(w)
-	c.Write(SeedColumns())
+	c.Write(RowColumns())
 	for _, r := range rows {
 		c.Write([]string{
 			cell(r.TimeGenerated), cell(r.CloudProvider), cell(r.Identity), cell(r.AccountID),
@@ -67,12 +67,12 @@ func seedCSV(w io.Writer, rows []finding.SeedRow) error {
 	return c.Error()
 }
 
-// seedTable shows the rows for a person: the figures in columns, and below
+// rowTable shows the rows for a person: the figures in columns, and below
 // them the calls and the addresses.
-func seedTable(w *bufio.Writer, rows []finding.SeedRow, opts Options) {
+func rowTable(w *bufio.Writer, rows []finding.Row, opts Options) {
 	p := newPage(w, opts)
 	if len(rows) == 0 {
-		p.line("No row: no identity reached the seed's thresholds in a bin of 15 minutes, in what this input shows of the calls on the seed's lists. What it cannot show stands in the summary.")
+		p.line("No row: no identity reached the thresholds within one bin, in what this input shows. What it cannot show stands in the summary.")
 		return
 	}
 	cols := []column{

@@ -1,10 +1,10 @@
 package finding
 
-// SeedRow is one row of the seed profile's result, with the columns of the
-// query it reproduces, in their order.
-type SeedRow struct {
+// Row is one window that fired, in the columns of the query that Vedette began
+// with, in their order. The seed profile answers in rows, as compiled rules do.
+type Row struct {
 	TimeGenerated   string   `json:"TimeGenerated"` // start of the bin
-	CloudProvider   string   `json:"CloudProvider"` // "AWS" or "Azure"
+	CloudProvider   string   `json:"CloudProvider"` // "AWS", "Azure" or "GCP"
 	Identity        string   `json:"Identity"`
 	AccountID       string   `json:"AccountId"`
 	DiscoveryCount  int      `json:"DiscoveryCount"`
