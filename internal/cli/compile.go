@@ -27,7 +27,7 @@ type compileCmd struct {
 	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`
 	Window     string   `enum:"tumbling,overlapping" default:"tumbling" help:"Windows side by side, or overlapping so that no burst is cut at an edge. Default: ${default}."`
 	Identity   string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session. Default: ${default}."`
-	NoDedup    bool     `help:"Count every record, copies of one act too."`
+	NoDedup    bool     `help:"Count every record: copies of one act, and retries of throttled calls."`
 	Services   bool     `name:"include-services" help:"Let calls count that the provider made itself."`
 	Fields     string   `type:"path" placeholder:"FILE" help:"Field map to lay over the built-in one of the target: names of tables and fields."`
 	Package    bool     `help:"Write what the product imports: scheduled rules with their metadata. Needs -o."`

@@ -34,7 +34,7 @@ type counting struct {
 	Detections      []string `name:"detection" placeholder:"FILE" help:"Run this detection file instead of the built-in ones; may be given again." sep:"none"`
 	Window          string   `enum:"sliding,tumbling," default:"" help:"Lay all windows so: sliding (a burst is found at every phase) or tumbling (fixed bins). Default: as the detection says."`
 	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session. Default: ${default}."`
-	NoDedup         bool     `help:"Count copies of one event each time."`
+	NoDedup         bool     `help:"Count every record: copies of one event, and retries of throttled calls."`
 	IncludeServices bool     `help:"Let calls score that the provider made itself."`
 	Memory          string   `default:"128MiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files. Default: ${default}."`
 	Workers         int      `default:"0" placeholder:"N" help:"Files read at a time (0: one a core)."`

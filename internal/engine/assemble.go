@@ -30,7 +30,7 @@ func (w *groupWorker) assemble(m []call, windows []fired, g groupKey) *found {
 	f.Peak = w.window(peak)
 	f.Detections = w.detections(windows)
 
-	w.tally.reset(len(w.apis), throttled(m))
+	w.tally.reset(len(w.apis), e.retries(m))
 	for i := range m {
 		w.tally.add(&m[i])
 	}

@@ -29,7 +29,9 @@ func (w *groupWorker) rows(calls []call, windows []fired) {
 			DiscoveryCount: f.events, DistinctAPIs: f.apis, RiskScore: f.risk,
 		}
 		if w.e.opts.BySession {
-			row.Identity = w.e.symbols.text(cutOf(x.caller))
+			if cut := w.e.symbols.text(cutOf(x.caller)); cut != "" {
+				row.Identity = cut
+			}
 		}
 		var apis, regions, addresses set
 		first, last := int64(0), int64(0)

@@ -136,7 +136,7 @@ func (w *groupWorker) slice(calls []call) finding.Slice {
 		p := w.window(peak)
 		s.Fires, s.Peak = true, &p
 	}
-	w.tally.reset(len(w.apis), throttled(calls))
+	w.tally.reset(len(w.apis), w.e.retries(calls))
 	for i := range calls {
 		addOutcome(&s.Outcomes, &calls[i])
 		w.tally.add(&calls[i])

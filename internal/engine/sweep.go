@@ -123,7 +123,12 @@ func (n tries) events() int {
 	return int(n.answered)
 }
 
-func throttled(calls []call) bool {
+// retries reports whether calls hold throttled ones, which count once with
+// their retries. Where every record counts, they do.
+func (e *Engine) retries(calls []call) bool {
+	if e.opts.KeepCopies {
+		return false
+	}
 	for i := range calls {
 		if calls[i].outcome == event.Throttled {
 			return true
@@ -135,7 +140,7 @@ func throttled(calls []call) bool {
 // sweep lays the engine's windows over calls, which are in order of (time,
 // key), and appends those that fire, window by window in order of time.
 func (e *Engine) sweep(t *tally, calls []call, dst []fired) []fired {
-	t.reset(e.registry.Len(), throttled(calls))
+	t.reset(e.registry.Len(), e.retries(calls))
 	for _, w := range e.windows {
 		t.targets = nil
 		if w.spec.CountsTargets() {

@@ -150,6 +150,8 @@ func NewGrades(r *Rule) *Grades {
 	}
 	if r.KeepCopies {
 		g.Say(Duplicates, Unused, "")
+	} else {
+		g.Say(EventCount, Approximated, "each retry of a throttled call counts")
 	}
 	if r.Schedule == nil {
 		g.Say(Lateness, Unused, "")

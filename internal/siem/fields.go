@@ -141,6 +141,9 @@ func (f *Fields) Merge(o *Fields) error {
 		if om.Source != "" {
 			m.Source, m.Confirmed = om.Source, true
 		}
+		if om.Needs != "" {
+			m.Needs = om.Needs
+		}
 		if om.Where != "" {
 			m.Where = om.Where
 		}

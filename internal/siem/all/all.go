@@ -2,13 +2,17 @@
 package all
 
 import (
+	"slices"
+
 	"vedette/internal/siem"
 	"vedette/internal/siem/kusto"
+	"vedette/internal/siem/sql"
 )
 
 // Backends returns every backend, in the order in which tables show them.
 func Backends() []siem.Backend {
-	return []siem.Backend{
-		kusto.Backend{},
-	}
+	return slices.Concat(
+		[]siem.Backend{kusto.Backend{}},
+		sql.Backends(),
+	)
 }

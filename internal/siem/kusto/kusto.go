@@ -175,7 +175,11 @@ func (p *printer) namedLeg(l *siem.Leg, m *siem.LogMap, identity siem.Role) {
 		p.line("  | where not(%s)", made)
 	}
 	p.line("  | project %s, CloudProvider = %s,", column(siem.ColTime, m.Expr(siem.Time)), quote(siem.Provider(l.Log.Cloud())))
-	p.line("    %s,", indent(column(siem.ColIdentity, m.Expr(identity)), "    "))
+	who := m.Expr(identity)
+	if identity == siem.Session {
+		who = "coalesce(" + who + ", " + m.Expr(siem.Principal) + ")"
+	}
+	p.line("    %s,", indent(column(siem.ColIdentity, who), "    "))
 	p.line("    %s, Service, Name, %s,", column(siem.ColAccount, m.Expr(siem.AccountID)), column("Region", orEmpty(m.Expr(siem.Region))))
 	p.line("    %s, %s%s", column("SourceIp", m.Expr(siem.Address)), column("EventId", m.Expr(siem.EventID)), p.target(m))
 }

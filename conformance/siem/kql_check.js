@@ -2,7 +2,7 @@
 // of the tables as Azure Monitor documents them (Azure Monitor table
 // reference, Microsoft, CC BY 4.0; columns that matter here).
 //
-//   node check.js MODULES QUERY.kql...
+//   node kql_check.js MODULES QUERY.kql...
 //
 // Any diagnostic is a failure, as is a result without the expected columns, a
 // query over 10,000 characters, and a checker that lets a wrong column pass.

@@ -1,0 +1,259 @@
+"""Executes compiled SQL on real engines over captured and generated trails and
+compares the rows with those of `vedette scan`.
+
+    sql.py VEDETTE [--trail DIR] [--cases DIR] [--sets N] [--engines duckdb,postgresql,clickhouse,spark]
+
+Fixed windows must give the rows of `vedette scan --rows`. Overlapping ones
+must give, for each identity and account, the calls of the engine's sliding
+windows: how many, of how many kinds, from when to when, at what risk. An
+engine that cannot be had is named and left out.
+"""
+
+import argparse
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from trails import compare, compiled, generated, records, table_of, vedette
+
+FIXED = {
+    "rows": ([], ["--rows", "--window", "tumbling"]),
+    "every record": (["--no-dedup"], ["--rows", "--window", "tumbling", "--no-dedup"]),
+    "by session": (["--identity", "session"], ["--rows", "--window", "tumbling", "--identity", "session"]),
+    "with services": (["--include-services"], ["--rows", "--window", "tumbling", "--include-services"]),
+    "seed": (["--profile", "seed"], ["--profile", "seed"]),
+}
+
+
+# The tables that queries read; a trail fills the first and leaves the others
+# empty unless it has their records.
+TABLES = ["cloudtrail", "azure_activity", "azure_key_vault", "azure_storage", "azure_graph", "gcp_audit"]
+
+
+def by_table(rows):
+    out = {t: [] for t in TABLES}
+    for r in rows:
+        out[table_of(r)].append(r)
+    return out
+
+
+class DuckDB:
+    def __init__(self, work):
+        import duckdb
+        self.con = duckdb.connect()
+
+    def load(self, rows):
+        for table, rows in by_table(rows).items():
+            self.con.execute(f"CREATE OR REPLACE TABLE {table} (record JSON)")
+            if rows:
+                with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+                    json.dump([{"record": r} for r in rows], f)
+                    f.flush()
+                    self.con.execute(f"INSERT INTO {table} SELECT record FROM read_json('{f.name}', columns={{'record': 'JSON'}})")
+
+    def ask(self, query):
+        cur = self.con.execute(query)
+        names = [d[0] for d in cur.description]
+        return [dict(zip(names, r)) for r in cur.fetchall()]
+
+
+class PostgreSQL:
+    def __init__(self, work):
+        import psycopg2
+        bins = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+        initdb = shutil.which("initdb") or (bins and os.path.join(bins[-1], "initdb"))
+        ctl = shutil.which("pg_ctl") or (bins and os.path.join(bins[-1], "pg_ctl"))
+        data = os.path.join(work, "pg")
+        os.makedirs(data)
+        # The server refuses to run as root.
+        self.prefix = []
+        if os.getuid() == 0:
+            shutil.chown(data, "nobody")
+            os.chmod(work, 0o755)
+            os.chmod(os.path.dirname(work), 0o755)
+            self.prefix = ["setpriv", "--reuid=nobody", "--clear-groups"]
+        self.ctl, self.data = ctl, data
+        run = lambda *a: subprocess.run([*self.prefix, *a], check=True, stdout=subprocess.DEVNULL, cwd="/")
+        run(initdb, "-D", data, "-U", "vedette", "--no-sync", "-E", "UTF8", "--locale=C")
+        run(ctl, "-D", data, "-w", "-o", f"-k {data} -c listen_addresses='' -c fsync=off", "-l", os.path.join(data, "log"), "start")
+        self.con = psycopg2.connect(host=data, user="vedette", dbname="postgres")
+        self.con.autocommit = True
+        self.cur = self.con.cursor()
+        for table in TABLES:
+            self.cur.execute(f"CREATE TABLE {table} (record jsonb)")
+
+    def load(self, rows):
+        from psycopg2.extras import execute_values
+        for table, rows in by_table(rows).items():
+            self.cur.execute(f"TRUNCATE {table}")
+            if rows:
+                execute_values(self.cur, f"INSERT INTO {table} VALUES %s", [(json.dumps(r),) for r in rows])
+
+    def ask(self, query):
+        self.cur.execute(query)
+        names = [d[0] for d in self.cur.description]
+        return [dict(zip(names, r)) for r in self.cur.fetchall()]
+
+    def close(self):
+        self.con.close()
+        subprocess.run([*self.prefix, self.ctl, "-D", self.data, "-m", "immediate", "stop"], stdout=subprocess.DEVNULL, cwd="/")
+
+
+class ClickHouse:
+    def __init__(self, work):
+        from chdb import session
+        self.s = session.Session(os.path.join(work, "clickhouse"))
+        for table in TABLES:
+            self.s.query(f"CREATE TABLE {table} (record String) ENGINE = Memory")
+
+    def load(self, rows):
+        for table, rows in by_table(rows).items():
+            self.s.query(f"TRUNCATE TABLE {table}")
+            if rows:
+                with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+                    for r in rows:
+                        f.write(json.dumps(r) + "\n")
+                    f.flush()
+                    self.s.query(f"INSERT INTO {table} SELECT json FROM file('{f.name}', JSONAsString, 'json String')")
+
+    def ask(self, query):
+        out = str(self.s.query(query, "JSONEachRow"))
+        return [json.loads(line) for line in out.splitlines() if line.strip()]
+
+    def close(self):
+        self.s.close()
+
+
+class Spark:
+    def __init__(self, work):
+        from pyspark.sql import SparkSession
+        self.s = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
+                  .config("spark.sql.shuffle.partitions", "1").config("spark.default.parallelism", "1").config("spark.ui.showConsoleProgress", "false").config("spark.sql.warehouse.dir", os.path.join(work, "spark")).getOrCreate())
+        self.s.sparkContext.setLogLevel("OFF")
+
+    def load(self, rows):
+        for table, rows in by_table(rows).items():
+            self.s.createDataFrame([(json.dumps(r),) for r in rows], "record string").createOrReplaceTempView(table)
+
+    def ask(self, query):
+        import datetime
+        os.environ["TZ"] = "UTC"
+        rows = [r.asDict() for r in self.s.sql(query).collect()]
+        return rows
+
+    def close(self):
+        self.s.stop()
+
+
+ENGINES = {"duckdb": DuckDB, "postgresql": PostgreSQL, "clickhouse": ClickHouse, "spark": Spark}
+
+
+def throttled(r):
+    return any(w in r.get("errorCode", "") for w in ("Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown"))
+
+
+def when(t):
+    return str(t).replace("T", " ").replace("Z", "").replace("+00:00", "").split(".")[0]
+
+
+def union_of_rows(rows):
+    """What rows of overlapping windows say of each identity and account."""
+    out = {}
+    for r in rows:
+        x = out.setdefault((r["CloudProvider"], r["Identity"], r["AccountId"]), [0, "9", "", 0])
+        x[0] += int(r["DiscoveryCount"])
+        x[1], x[2] = min(x[1], when(r["FirstSeen"])), max(x[2], when(r["LastSeen"]))
+        x[3] = max(x[3], int(r["RiskScore"]))
+    return out
+
+
+def union_of_findings(report, by_session):
+    out = {}
+    for f in report["findings"]:
+        if f["scope"] != "account":
+            continue
+        x = out.setdefault((f["cloud"]["provider"].upper(), f["actor"].get("uid", ""), f["cloud"]["account"].get("uid", "")), [0, "9", "", 0])
+        x[0] += f["events"]
+        x[1], x[2] = min(x[1], when(f["first_seen"])), max(x[2], when(f["last_seen"]))
+        x[3] = max(x[3], f["risk_score"])
+    return out
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("vedette")
+    p.add_argument("--trail")
+    p.add_argument("--cases")
+    p.add_argument("--sets", type=int, default=20)
+    p.add_argument("--engines", default=",".join(ENGINES))
+    a = p.parse_args()
+    failed = 0
+    with tempfile.TemporaryDirectory() as work:
+        sets = []
+        if a.trail:
+            # Queries count retries of throttled calls, scans only where every
+            # record counts: the trail as it is for that, and without them.
+            trail = list(records(a.trail))
+            sets.append((a.trail, trail))
+            path = os.path.join(work, "without-throttled.json")
+            with open(path, "w") as f:
+                json.dump({"Records": [r for r in trail if not throttled(r)]}, f)
+            sets.append((path, [r for r in trail if not throttled(r)]))
+        for path in sorted(glob.glob(os.path.join(a.cases, "*", "events.json"))) if a.cases else []:
+            sets.append((path, list(records(os.path.dirname(path)))))
+        # Sets have accounts of their own: many are read at once.
+        batch = 25
+        for first in range(0, a.sets, batch):
+            path = os.path.join(work, f"{first}.json")
+            trail = [r for n in range(first, min(first + batch, a.sets)) for r in generated(n, others=True)]
+            with open(path, "w") as f:
+                json.dump({"Records": trail}, f)
+            sets.append((path, trail))
+        # The answers once, for all engines.
+        fixed = [{name: vedette(a.vedette, path, *args) for name, (_, args) in FIXED.items()} for path, _ in sets]
+        sliding = [union_of_findings(vedette(a.vedette, path), False) for path, _ in sets]
+        for engine in a.engines.split(","):
+            try:
+                e = ENGINES[engine](os.path.join(tempfile.mkdtemp(dir=work)))
+            except Exception as err:  # whatever keeps it from starting
+                print(f"{engine}: SKIPPED: {err}")
+                failed += engine == "duckdb"
+                continue
+            queries = {name: compiled(a.vedette, "sql:" + engine, *args) for name, (args, _) in FIXED.items()}
+            overlapping = compiled(a.vedette, "sql:" + engine, "--window", "overlapping")
+            rows, faults = 0, 0
+            for (path, trail), want, union in zip(sets, fixed, sliding):
+                e.load(trail)
+                label = "/".join(path.split("/")[-2:])
+                whole = any(map(throttled, trail))
+                for name, query in queries.items():
+                    if whole and name not in ("every record", "seed"):
+                        continue
+                    try:
+                        got = e.ask(query)
+                    except Exception as err:
+                        sys.exit(f"{engine}, {label}, {name}: {err}")
+                    rows += len(got)
+                    faults += not compare(f"{engine}, {label}, {name}", got, want[name])
+                if whole:
+                    continue
+                got = union_of_rows(e.ask(overlapping))
+                rows += len(got)
+                if got != union:
+                    faults += 1
+                    print(f"{engine}, {label}, overlapping:")
+                    for k in sorted(set(got) | set(union)):
+                        if got.get(k) != union.get(k):
+                            print("  ", k, "there", got.get(k), "vedette", union.get(k))
+            if hasattr(e, "close"):
+                e.close()
+            print(f"{engine}: {len(sets)} sets, {len(queries) + 1} queries each, {rows} rows, {faults} differences")
+            failed += faults > 0 or rows == 0
+    sys.exit(1 if failed else 0)
+
+
+main()

@@ -1,0 +1,563 @@
+// Package sql prints rules in SQL, one backend a dialect, over tables of
+// records as the providers wrote them.
+package sql
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/plan"
+	"vedette/internal/siem"
+)
+
+//go:embed fields.yaml
+var fieldsYAML []byte
+
+//go:embed athena.yaml
+var athenaYAML []byte
+
+// Backend is one dialect.
+type Backend struct{ d *dialect }
+
+// Backends returns a backend for each dialect.
+func Backends() []siem.Backend {
+	var all []siem.Backend
+	for _, d := range dialects() {
+		all = append(all, Backend{d})
+	}
+	return all
+}
+
+// Name returns "sql:" and the dialect.
+func (b Backend) Name() string { return "sql:" + b.d.name }
+
+// Product returns the engine's name.
+func (b Backend) Product() string { return b.d.product }
+
+// Ext returns ".sql".
+func (Backend) Ext() string { return ".sql" }
+
+// Fields returns the tables as providers write them, with what the dialect
+// keeps elsewhere laid over.
+func (b Backend) Fields() *siem.Fields {
+	f := siem.MustFields("sql/fields.yaml", fieldsYAML)
+	if b.d.name == "athena" {
+		if err := f.Merge(siem.MustFields("sql/athena.yaml", athenaYAML)); err != nil {
+			panic(err) // a test reads both
+		}
+	}
+	return f
+}
+
+// Compile prints the rule as one statement over all its tables.
+func (b Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
+	out := &siem.Output{Rule: r}
+	g := siem.NewGrades(r)
+	p := &printer{d: b.d, r: r, out: out, g: g}
+	places, err := f.Places(r, g)
+	if err != nil {
+		return nil, err
+	}
+	p.line("WITH calls AS (")
+	for i, at := range places {
+		if i > 0 {
+			p.line("  UNION ALL")
+		}
+		if err := p.leg(at.Leg, at.LogMap); err != nil {
+			return nil, err
+		}
+	}
+	p.line("),")
+	switch {
+	case b.d.streams:
+		p.stream()
+	case r.Window.Kind == siem.Overlapping:
+		p.sliding()
+	default:
+		p.tumbling()
+	}
+	out.Grades = g.List()
+	var text strings.Builder
+	for _, line := range siem.Header(out) {
+		text.WriteString("-- " + line + "\n")
+	}
+	for _, at := range places {
+		text.WriteString("-- Reads " + at.Source + ": " + siem.PlainLine(at.Needs) + ".\n")
+	}
+	text.WriteString(p.text.String())
+	out.Query = text.String()
+	return out, nil
+}
+
+type printer struct {
+	d    *dialect
+	r    *siem.Rule
+	out  *siem.Output
+	g    *siem.Grades
+	text strings.Builder
+}
+
+func (p *printer) line(format string, args ...any) {
+	fmt.Fprintf(&p.text, format+"\n", args...)
+}
+
+// expand turns an expression of the field map into the dialect's.
+func (p *printer) expand(m *siem.LogMap, what, expr string) (string, error) {
+	d := p.d
+	read := func(f func([]string) string) func(...string) (string, error) {
+		return func(path ...string) (string, error) {
+			if len(path) == 0 {
+				return "", fmt.Errorf("no member is named")
+			}
+			x := f(path)
+			if d.name == "clickhouse" {
+				return x, nil // never NULL
+			}
+			return "coalesce(" + x + ", '')", nil
+		}
+	}
+	asJSON := d.json
+	if asJSON == nil {
+		asJSON = d.text
+	}
+	t, err := template.New(what).Option("missingkey=error").Funcs(template.FuncMap{
+		"text": read(d.text), "json": read(asJSON), "time": d.time, "match": d.match,
+		"replace": func(x, re, with string) string { return d.replace(x, re, d.group(with)) },
+	}).Parse(expr)
+	if err != nil {
+		return "", fmt.Errorf("field map of %s, %s: %w", m.Source, what, err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, nil); err != nil {
+		return "", fmt.Errorf("field map of %s, %s: %w", m.Source, what, err)
+	}
+	return strings.TrimSpace(b.String()), nil
+}
+
+// leg prints the rows of one table in common columns.
+func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
+	var failed error
+	x := func(what, expr string) string {
+		if expr == "" {
+			return ""
+		}
+		s, err := p.expand(m, what, expr)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return s
+	}
+	role := func(r siem.Role) string { return x(string(r), m.Expr(r)) }
+	or := func(s string) string {
+		if s == "" {
+			return "''"
+		}
+		return s
+	}
+	identity := siem.Principal
+	switch {
+	case l.Raw:
+		identity = siem.RawCaller
+	case p.r.BySession:
+		identity = siem.Session
+	}
+	name, account, region := siem.API, siem.AccountID, siem.Region
+	if l.Raw {
+		name, account, region = siem.RawAPI, siem.RawAccount, siem.RawRegion
+	}
+	columns := []string{role(siem.Time) + " AS ts"}
+	if !l.Raw {
+		columns = append(columns, role(siem.Service)+" AS service")
+	}
+	who := role(identity)
+	if identity == siem.Session {
+		who = "CASE WHEN " + who + " <> '' THEN " + who + " ELSE " + role(siem.Principal) + " END"
+	}
+	columns = append(columns, role(name)+" AS name", who+" AS identity", role(account)+" AS account",
+		or(role(region))+" AS region", or(role(siem.Address))+" AS address", or(role(siem.EventID))+" AS event_id")
+	if p.r.CountsTargets() {
+		columns = append(columns, or(role(siem.Target))+" AS target")
+	}
+	var where []string
+	add := func(s string) {
+		if s != "" {
+			where = append(where, s)
+		}
+	}
+	if !l.Raw {
+		add(x("where", m.Where))
+	}
+	if w := m.Set["raw_where"]; l.Raw {
+		add(x("raw_where", w))
+	}
+	if w := m.Set["partition"]; w != "" && p.r.Schedule != nil {
+		add(x("partition", w))
+	}
+	switch {
+	case only(l.Outcomes, event.Denied):
+		add("(" + role(siem.IsDenied) + ")")
+	case only(l.Outcomes, event.OK):
+		add("(" + role(siem.IsOK) + ")")
+	}
+	if made := role(siem.ServiceMade); made != "" && !l.Services && !l.Raw {
+		add("NOT (" + indent(made, "  ") + ")")
+	}
+	if failed != nil {
+		return failed
+	}
+	api := "concat(service, '/', name)"
+	if l.Raw {
+		api = "name"
+	}
+	p.line("  SELECT ts, %s AS provider, identity, account, %s AS api, region, address, event_id%s", p.d.string(siem.Provider(l.Log.Cloud())), api, p.target(api))
+	p.line("  FROM (")
+	p.line("    SELECT")
+	for i, c := range columns {
+		end := ","
+		if i == len(columns)-1 {
+			end = ""
+		}
+		p.line("      %s%s", indent(c, "      "), end)
+	}
+	p.line("    FROM %s", m.Source)
+	for i, w := range where {
+		word := "WHERE"
+		if i > 0 {
+			word = "  AND"
+		}
+		p.line("    %s %s", word, indent(w, "      "))
+	}
+	p.line("  ) AS logged")
+	p.line("  WHERE %s", p.selection(l))
+	if p.r.Schedule != nil {
+		p.line("    AND ts > %s", p.ago(p.r.Lookback()))
+		p.line("    AND identity NOT IN (SELECT identity FROM %s)", ExceptionTable)
+	}
+	roles := []siem.Role{siem.Time, siem.Service, name, account, region, siem.Address, siem.EventID, identity}
+	if !l.Raw {
+		roles = append(roles, siem.Target, siem.ServiceMade, siem.IsDenied)
+	}
+	m.Check(p.out, p.g, l.Log, roles...)
+	return nil
+}
+
+// ExceptionTable is the table of identities that scheduled rules leave out.
+const ExceptionTable = "vedette_exceptions"
+
+func (p *printer) target(api string) string {
+	if !p.r.CountsTargets() {
+		return ""
+	}
+	return ", concat(" + api + ", ' ', target) AS target"
+}
+
+// selection prints a predicate over the columns service and name.
+func (p *printer) selection(l *siem.Leg) string {
+	s := l.Select
+	if l.Raw {
+		column := "name"
+		if l.FoldCase {
+			column = "lower(name)"
+		}
+		names := make([]string, 0, len(s.Names))
+		for _, n := range s.Names {
+			if q := p.d.string(n.API); !slices.Contains(names, q) {
+				names = append(names, q)
+			}
+		}
+		where := column + " IN (" + strings.Join(names, ", ") + ")"
+		if l.NeedsCaller {
+			where += "\n    AND identity <> ''"
+		}
+		return where
+	}
+	var any []string
+	if s.Match != "" {
+		one := p.d.match("name", s.Match)
+		if s.Unless != "" {
+			one += "\n    AND NOT (" + p.d.match("name", s.Unless) + ")"
+		}
+		if len(s.NotNames) > 0 {
+			one += "\n    AND NOT (" + p.among(s.NotNames) + ")"
+		}
+		any = append(any, one)
+	}
+	if len(s.Names) > 0 {
+		any = append(any, p.among(s.Names))
+	}
+	return "(" + strings.Join(any, "\n    OR ") + ")"
+}
+
+// among prints a condition that holds for the names, one part a service.
+func (p *printer) among(list []plan.Name) string {
+	var parts []string
+	for len(list) > 0 {
+		n := slices.IndexFunc(list, func(x plan.Name) bool { return x.Service != list[0].Service })
+		if n < 0 {
+			n = len(list)
+		}
+		var names []string
+		for _, x := range list[:n] {
+			names = append(names, p.d.string(x.API))
+		}
+		part := "service = " + p.d.string(list[0].Service) + " AND name IN (" + strings.Join(names, ", ") + ")"
+		if n == 1 {
+			part = "service = " + p.d.string(list[0].Service) + " AND name = " + names[0]
+		}
+		parts = append(parts, part)
+		list = list[n:]
+	}
+	return strings.Join(parts, "\n      OR ")
+}
+
+// figures are the aggregates over calls, which are called by the prefix.
+func (p *printer) figures(prefix string) []string {
+	count := "count(DISTINCT " + prefix + "event_id) AS events"
+	if p.r.KeepCopies {
+		count = "count(*) AS events"
+	}
+	list := []string{count, "count(DISTINCT " + prefix + "api) AS apis"}
+	if p.r.CountsTargets() {
+		list = append(list, "count(DISTINCT "+prefix+"target) AS targets")
+	}
+	return list
+}
+
+// details are the further columns of a row.
+func (p *printer) details(prefix string) []string {
+	region := "CASE WHEN " + prefix + "region <> '' THEN " + prefix + "region END"
+	if p.r.Profile == "seed" {
+		region = prefix + "region" // an empty one is one too
+	}
+	// An empty address is no address, and NULL is in no list.
+	return []string{
+		p.d.list(prefix+"api", p.r.MaxAPIs) + " AS api_list", "count(DISTINCT " + region + ") AS regions",
+		p.d.list(prefix+"address", p.r.MaxAddresses) + " AS addresses", "min(" + prefix + "ts) AS first_seen", "max(" + prefix + "ts) AS last_seen",
+	}
+}
+
+// tumbling counts in fixed bins.
+func (p *printer) tumbling() {
+	p.line("windows AS (")
+	p.line("  SELECT")
+	p.line("    %s AS window_start, provider, identity, account,", p.d.bin("ts", p.r.Window.Length))
+	p.line("    %s", strings.Join(append(p.figures(""), p.details("")...), ",\n    "))
+	p.line("  FROM calls")
+	p.line("  GROUP BY 1, 2, 3, 4")
+	p.line(")")
+	p.rows("windows", p.risk(""), p.trigger(""))
+}
+
+// sliding lays a window at each call, and gives a row for each burst of
+// windows that fire and share time.
+func (p *printer) sliding() {
+	length := p.r.Window.Length
+	p.line("windows AS (")
+	p.line("  SELECT a.ts AS window_start, a.provider, a.identity, a.account,")
+	p.line("    %s", strings.Join(p.figures("c."), ", "))
+	p.line("  FROM (SELECT DISTINCT ts, provider, identity, account FROM calls) AS a")
+	p.line("  JOIN calls AS c ON c.provider = a.provider AND c.identity = a.identity AND c.account = a.account")
+	p.line("  WHERE c.ts >= a.ts AND c.ts < %s", p.d.plus("a.ts", length))
+	p.line("  GROUP BY 1, 2, 3, 4")
+	p.line("),")
+	risk := "0"
+	if len(p.r.Bands) > 0 {
+		risk = p.risk("")
+	}
+	p.line("firing AS (")
+	p.line("  SELECT window_start, provider, identity, account, %s AS risk,", risk)
+	p.line("    lag(window_start) OVER (PARTITION BY provider, identity, account ORDER BY window_start) AS previous")
+	p.line("  FROM windows")
+	p.line("  WHERE %s", p.trigger(""))
+	p.line("),")
+	p.line("numbered AS (")
+	p.line("  SELECT window_start, provider, identity, account, risk,")
+	p.line("    sum(CASE WHEN window_start < %s THEN 0 ELSE 1 END)", p.d.plus("previous", length))
+	p.line("      OVER (PARTITION BY provider, identity, account ORDER BY window_start) AS burst")
+	p.line("  FROM firing")
+	p.line("),")
+	p.line("bursts AS (")
+	p.line("  SELECT provider, identity, account, burst, min(window_start) AS begins, %s AS ends, max(risk) AS risk", p.d.plus("max(window_start)", length))
+	p.line("  FROM numbered")
+	p.line("  GROUP BY provider, identity, account, burst")
+	p.line("),")
+	p.line("found AS (")
+	p.line("  SELECT b.begins AS window_start, b.provider, b.identity, b.account, b.risk,")
+	p.line("    %s", strings.Join(append(p.figures("c."), p.details("c.")...), ",\n    "))
+	p.line("  FROM bursts AS b")
+	p.line("  JOIN calls AS c ON c.provider = b.provider AND c.identity = b.identity AND c.account = b.account")
+	p.line("  WHERE c.ts >= b.begins AND c.ts < b.ends")
+	p.line("  GROUP BY b.begins, b.provider, b.identity, b.account, b.risk")
+	p.line(")")
+	p.rows("found", "risk", "")
+}
+
+// stream counts in the windows of an engine that reads without end.
+func (p *printer) stream() {
+	size := "INTERVAL '" + minutes(p.r.Window.Length) + "' MINUTE"
+	windows := "TUMBLE(TABLE calls, DESCRIPTOR(ts), " + size + ")"
+	if p.r.Window.Kind == siem.Overlapping {
+		hop := p.r.Window.Length / 3
+		windows = "HOP(TABLE calls, DESCRIPTOR(ts), INTERVAL '" + minutes(hop) + "' MINUTE, " + size + ")"
+		p.g.Say(siem.Windowing, siem.Approximated, fmt.Sprintf("windows start every %s: a burst of up to %s lies whole in one, a longer one may be split",
+			siem.Duration(hop), siem.Duration(p.r.Window.Length-hop)))
+	}
+	p.g.Say(siem.Lists, siem.Approximated, "lists are neither capped nor in order")
+	p.g.Say(siem.Order, siem.Approximated, "rows come as windows close, in no order")
+	p.line("windows AS (")
+	p.line("  SELECT window_start, provider, identity, account,")
+	p.line("    %s", strings.Join(append(p.figures(""), p.details("")...), ",\n    "))
+	p.line("  FROM TABLE(%s)", windows)
+	p.line("  GROUP BY window_start, window_end, provider, identity, account")
+	p.line(")")
+	p.rows("windows", p.risk(""), p.trigger(""))
+}
+
+// rows names the columns, keeps what fires and sorts.
+func (p *printer) rows(from, risk, where string) {
+	type column struct{ expr, name string }
+	columns := []column{
+		{"window_start", siem.ColTime}, {"provider", siem.ColProvider}, {"identity", siem.ColIdentity}, {"account", siem.ColAccount},
+		{"events", siem.ColEvents}, {"apis", siem.ColAPIs}, {"api_list", siem.ColAPIList}, {"regions", siem.ColRegions},
+		{"addresses", siem.ColAddresses}, {"first_seen", siem.ColFirst}, {"last_seen", siem.ColLast},
+	}
+	if p.r.CountsTargets() {
+		columns = slices.Insert(columns, 6, column{"targets", siem.ColTargets})
+	}
+	p.line("SELECT")
+	for _, c := range columns {
+		p.line("  %s AS %s,", c.expr, p.name(c.name))
+	}
+	p.line("  %s AS %s", indent(risk, "  "), p.name(siem.ColRisk))
+	p.line("FROM %s", from)
+	and := "WHERE"
+	if where != "" {
+		p.line("WHERE (%s)", where)
+		and = "  AND"
+	}
+	if s := p.r.Schedule; s != nil {
+		settled := p.d.plus("window_start", p.r.Window.Length+s.Settle)
+		p.line("%s %s <= %s", and, settled, p.now())
+		p.line("  AND %s > %s", settled, p.ago(s.Every))
+	} else {
+		p.g.Say(siem.Exceptions, siem.Unused, "")
+	}
+	if !p.d.streams {
+		p.line("ORDER BY %s DESC, %s DESC, %s, %s, %s, %s", p.name(siem.ColRisk), p.name(siem.ColEvents), p.name(siem.ColProvider),
+			p.name(siem.ColIdentity), p.name(siem.ColAccount), p.name(siem.ColTime))
+	}
+}
+
+func (p *printer) name(s string) string { return p.d.quote + s + p.d.quote }
+
+// now is the time of the run as the dialect's times are.
+func (p *printer) now() string {
+	switch p.d.name {
+	case "duckdb", "postgresql":
+		return "CAST(now() AT TIME ZONE 'UTC' AS TIMESTAMP)"
+	case "clickhouse":
+		return "now64(6, 'UTC')"
+	case "spark":
+		return "current_timestamp()"
+	case "bigquery":
+		return "CURRENT_TIMESTAMP()"
+	}
+	return "CURRENT_TIMESTAMP"
+}
+
+func (p *printer) ago(d time.Duration) string {
+	n := minutes(d)
+	switch p.d.name {
+	case "duckdb", "clickhouse":
+		return p.now() + " - INTERVAL " + n + " MINUTE"
+	case "spark":
+		return p.now() + " - INTERVAL " + n + " MINUTES"
+	case "postgresql":
+		return p.now() + " - INTERVAL '" + n + " minutes'"
+	case "bigquery":
+		return "TIMESTAMP_SUB(" + p.now() + ", INTERVAL " + n + " MINUTE)"
+	}
+	return p.now() + " - INTERVAL '" + n + "' MINUTE"
+}
+
+func (p *printer) trigger(prefix string) string { return condition(p.r.Trigger, prefix) }
+
+func condition(c plan.Condition, prefix string) string {
+	var any []string
+	for _, t := range c {
+		var all []string
+		for _, x := range []struct {
+			column string
+			least  int
+		}{{"apis", t.DistinctAPIs}, {"targets", t.DistinctTargets}, {"events", t.Events}} {
+			if x.least > 0 {
+				all = append(all, fmt.Sprintf("%s%s >= %d", prefix, x.column, x.least))
+			}
+		}
+		one := strings.Join(all, " AND ")
+		if len(all) > 1 && len(c) > 1 {
+			one = "(" + one + ")"
+		}
+		any = append(any, one)
+	}
+	return strings.Join(any, " OR ")
+}
+
+// risk prints the risk of a window that fires.
+func (p *printer) risk(prefix string) string {
+	if len(p.r.Bands) == 0 {
+		return "0"
+	}
+	var b strings.Builder
+	b.WriteString("CASE")
+	last := 0
+	for _, band := range p.r.Bands {
+		if len(band.When) == 0 {
+			last = band.Risk
+			break
+		}
+		fmt.Fprintf(&b, "\n  WHEN %s THEN %d", condition(band.When, prefix), band.Risk)
+	}
+	fmt.Fprintf(&b, "\n  ELSE %d\nEND", last)
+	return b.String()
+}
+
+func only(list []event.Outcome, o event.Outcome) bool { return len(list) == 1 && list[0] == o }
+
+// indent puts the further lines of an expression under its first.
+func indent(expr, by string) string { return strings.ReplaceAll(expr, "\n", "\n"+by) }
+
+// Package returns the statements and the table of exceptions that they read.
+func (b Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
+	files := []siem.File{{Path: "exceptions.sql", Data: []byte(b.exceptions())}}
+	for _, o := range outputs {
+		files = append(files, siem.File{Path: o.Rule.ID + ".sql", Data: []byte(o.Query)})
+	}
+	return files, nil
+}
+
+func (b Backend) exceptions() string {
+	kind := map[string]string{"bigquery": "STRING", "spark": "STRING", "clickhouse": "String", "athena": "string", "flink": "STRING"}[b.d.name]
+	if kind == "" {
+		kind = "VARCHAR"
+		if b.d.name == "postgresql" {
+			kind = "text"
+		}
+	}
+	end := ""
+	switch b.d.name {
+	case "clickhouse":
+		end = " ENGINE = MergeTree ORDER BY identity"
+	case "athena":
+		end = "\nLOCATION 's3://BUCKET/vedette_exceptions/' TBLPROPERTIES ('table_type' = 'ICEBERG')"
+	case "flink":
+		end = " WITH ('connector' = 'filesystem', 'path' = 'file:///PATH', 'format' = 'csv')"
+	}
+	return "-- Identities that scheduled rules leave out, with why, who answers for it, and until when.\n" +
+		"CREATE TABLE " + ExceptionTable + " (identity " + kind + ", reason " + kind + ", owner " + kind + ", expires " + kind + ")" + end + ";\n"
+}
