@@ -7,16 +7,21 @@
 #   seed     the seed's query executed by DuckDB, row by row: on 100 generated
 #            sets (20 with --quick) and on a captured trail in ../shared/logs
 #   ocsf     OCSF output against the OCSF schema
+#   kql      compiled KQL analysed by Microsoft's Kusto language service, and
+#            executed by duckdb-kql: rows equal those of a scan
+#   sql      compiled SQL executed by DuckDB, PostgreSQL, ClickHouse and Spark
+#            (not with --quick): rows equal those of a scan; parsed by sqlglot
+#            for Trino, Athena and BigQuery
 #
 # What it needs goes into conformance/.peers. A check whose peer or logs are
 # not to be had is named and counted as skipped, never as passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-sets=100
+sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30
 case "${1:-}" in
 '') ;;
---quick) sets=20 ;;
+--quick) sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 ;;
 *)
 	echo "usage: conformance/run.sh [--quick]" >&2
 	exit 2
@@ -90,6 +95,58 @@ if package ocsf_json_schema -r conformance/ocsf/requirements.txt; then
 	check ocsf ocsf
 else
 	skip ocsf "ocsf-json-schema is not to be had"
+fi
+
+# A trail that nobody here wrote, where it is at hand.
+trail=()
+[ -d "$logs/aws/invictus-ir__aws_dataset" ] && trail=(--trail "$logs/aws/invictus-ir__aws_dataset")
+
+# kql_texts checks every form in which KQL is compiled.
+kql_texts() {
+	local work window identity extra n=0
+	work=$(mktemp -d "$peers/kql.XXXXXX") || return 1
+	for window in tumbling overlapping; do
+		for identity in principal session; do
+			for extra in "" --no-dedup --include-services "--cloud aws" "--cloud azure" "--cloud gcp"; do
+				n=$((n + 1))
+				# shellcheck disable=SC2086
+				"$vedette" compile T1580 -t kusto --window $window --identity $identity $extra -o "$work/$n" >/dev/null || return 1
+			done
+			"$vedette" compile T1580 T1087.004 -t kusto --window $window --identity $identity -o "$work/package-$n" --package --format json >"$work/package.json" &&
+				python3 -c 'import json, sys
+for r in json.load(open(sys.argv[1])):
+    open(sys.argv[2] + "-" + r["rule"] + ".kql", "w").write(r["query"])' "$work/package.json" "$work/package-$n" || return 1
+		done
+	done
+	"$vedette" compile T1580 --profile seed -t kusto -o "$work/seed" >/dev/null &&
+		find "$work" -name '*.kql' -print0 | xargs -0 node conformance/siem/kql_check.js "$peers/kql/node_modules"
+	local status=$?
+	rm -rf "$work"
+	return $status
+}
+if command -v node >/dev/null && npm install --silent --no-audit --no-fund --prefix "$peers/kql" @kusto/language-service-next@12.4.1 >/dev/null 2>&1; then
+	check "kql, language service" kql_texts
+else
+	skip "kql, language service" "Node.js or its package is not to be had"
+fi
+
+# duckdb-kql needs another DuckDB than the other checks.
+kqlpython=$peers/kql-venv/bin/python
+if "$kqlpython" -c 'import duckdb_kql' 2>/dev/null || { python3 -m venv --clear "$peers/kql-venv" && "$kqlpython" -m pip install -q --disable-pip-version-check duckdb-kql==1.1.2 duckdb==2.0.0; }; then
+	check "kql, executed" "$kqlpython" conformance/siem/kql.py "$vedette" --sets "$kqlsets" "${trail[@]}"
+else
+	skip "kql, executed" "duckdb-kql is not to be had"
+fi
+
+if package chdb chdb && package psycopg2 psycopg2-binary && { [ "${engines%spark}" = "$engines" ] || package pyspark pyspark || engines=${engines%,spark}; }; then
+	check "sql, executed" "$python" conformance/siem/sql.py "$vedette" --sets "$siemsets" --engines "$engines" "${trail[@]}"
+else
+	skip "sql, executed" "chdb or psycopg2 is not to be had"
+fi
+if package sqlglot sqlglot==30.30.0; then
+	check "sql, parsed" "$python" conformance/siem/parse.py "$vedette"
+else
+	skip "sql, parsed" "sqlglot is not to be had"
 fi
 
 echo
