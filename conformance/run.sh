@@ -133,13 +133,13 @@ fi
 # duckdb-kql needs another DuckDB than the other checks.
 kqlpython=$peers/kql-venv/bin/python
 if "$kqlpython" -c 'import duckdb_kql' 2>/dev/null || { python3 -m venv --clear "$peers/kql-venv" && "$kqlpython" -m pip install -q --disable-pip-version-check duckdb-kql==1.1.2 duckdb==2.0.0; }; then
-	check "kql, executed" "$kqlpython" conformance/siem/kql.py "$vedette" --sets "$kqlsets" "${trail[@]}"
+	check "kql, executed" "$kqlpython" conformance/siem/kql.py "$vedette" --sets "$kqlsets" --cases testdata/cases "${trail[@]}"
 else
 	skip "kql, executed" "duckdb-kql is not to be had"
 fi
 
 if package chdb chdb && package psycopg2 psycopg2-binary && { [ "${engines%spark}" = "$engines" ] || package pyspark pyspark || engines=${engines%,spark}; }; then
-	check "sql, executed" "$python" conformance/siem/sql.py "$vedette" --sets "$siemsets" --engines "$engines" "${trail[@]}"
+	check "sql, executed" "$python" conformance/siem/sql.py "$vedette" --sets "$siemsets" --engines "$engines" --cases testdata/cases "${trail[@]}"
 else
 	skip "sql, executed" "chdb or psycopg2 is not to be had"
 fi

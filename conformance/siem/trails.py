@@ -16,7 +16,7 @@ def records(path):
     """The records of a folder of logs: CloudTrail files, LogEntry arrays, and
     Azure's resource logs as diagnostic settings write them."""
     for name in sorted(glob.glob(os.path.join(path, "**", "*"), recursive=True)):
-        if not os.path.isfile(name):
+        if not os.path.isfile(name) or os.path.basename(name) == "rows.json":
             continue
         data = open(name, "rb").read()
         if data[:2] == b"\x1f\x8b":
@@ -65,8 +65,8 @@ def vedette(program, path, *args):
     return json.loads(out.stdout)
 
 
-def compiled(program, target, *args):
-    return subprocess.run([program, "compile", "T1580", "-t", target, *args], stdout=subprocess.PIPE, check=True, text=True).stdout
+def compiled(program, target, *args, detection="T1580"):
+    return subprocess.run([program, "compile", detection, "-t", target, *args], stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def generated(n, others=False):
@@ -131,3 +131,15 @@ def compare(name, got, want):
     for x in [w for w in want if w not in got][:1]:
         print("  only vedette:", x)
     return False
+
+
+def cases(folder):
+    """The cases of a folder: name, records, rows, detection or None, and the
+    targets that only approximate it."""
+    for file in sorted(glob.glob(os.path.join(folder, "*", "case.yaml"))):
+        path, meta = os.path.dirname(file), {}
+        for line in open(file):
+            k, _, v = line.partition(": ")
+            meta[k] = v.strip()
+        yield (os.path.basename(path), list(records(os.path.join(path))), json.load(open(os.path.join(path, "rows.json"))),
+               meta.get("detection"), meta.get("approximate", "").strip("[]").split(", "))

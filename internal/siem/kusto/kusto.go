@@ -280,10 +280,11 @@ func (p *printer) rows() {
 	p.line("  APIList = make_set(Api, %d),", p.r.MaxAPIs)
 	if p.r.Profile == "seed" {
 		p.line("  DistinctRegions = count_distinct(Region),") // an empty one is one too
+		p.line("  SourceIPs = make_set(SourceIp, %d),", p.r.MaxAddresses)
 	} else {
 		p.line("  DistinctRegions = count_distinctif(Region, isnotempty(Region)),")
+		p.line("  SourceIPs = make_set_if(SourceIp, isnotempty(SourceIp), %d),", p.r.MaxAddresses)
 	}
-	p.line("  SourceIPs = make_set(SourceIp, %d),", p.r.MaxAddresses)
 	p.line("  FirstSeen = min(TimeGenerated),")
 	p.line("  LastSeen = max(TimeGenerated)")
 	p.line("  by CloudProvider, Identity, AccountId, WindowStart")

@@ -26,8 +26,9 @@ type dialect struct {
 	bin func(expr string, length time.Duration) string
 	// plus adds a duration to a time.
 	plus func(expr string, d time.Duration) string
-	// list collects distinct values, in order, at most n.
-	list func(expr string, n int) string
+	// list collects distinct values, in order, at most n, of rows for which the
+	// condition holds if there is one.
+	list func(expr, where string, n int) string
 	// json reads a member that may be an object, as JSON text; nil where text
 	// does.
 	json   func(path []string) string
@@ -149,8 +150,8 @@ func dialects() []*dialect {
 			return fmt.Sprintf("from_unixtime(floor(to_unixtime(%s) / %s) * %s)", x, seconds(d), seconds(d))
 		},
 		plus: func(x string, d time.Duration) string { return x + " + INTERVAL '" + minutes(d) + "' MINUTE" },
-		list: func(x string, n int) string {
-			return fmt.Sprintf("slice(array_sort(array_agg(DISTINCT %s)), 1, %d)", x, n)
+		list: func(x, where string, n int) string {
+			return fmt.Sprintf("slice(array_sort(array_agg(DISTINCT %s)%s), 1, %d)", x, filter(where), n)
 		},
 		string: ansi, quote: `"`,
 	}
@@ -173,8 +174,8 @@ func dialects() []*dialect {
 				return "time_bucket(INTERVAL " + minutes(d) + " MINUTE, " + x + ", TIMESTAMP '1970-01-01')"
 			},
 			plus: func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTE" },
-			list: func(x string, n int) string {
-				return fmt.Sprintf("list_slice(list_sort(list(DISTINCT %s)), 1, %d)", x, n)
+			list: func(x, where string, n int) string {
+				return fmt.Sprintf("list_slice(list_sort(list(DISTINCT %s)%s), 1, %d)", x, filter(where), n)
 			},
 			string: postgres, quote: `"`,
 		},
@@ -191,8 +192,8 @@ func dialects() []*dialect {
 				return "date_bin(INTERVAL '" + minutes(d) + " minutes', " + x + ", TIMESTAMP '1970-01-01')"
 			},
 			plus: func(x string, d time.Duration) string { return x + " + INTERVAL '" + minutes(d) + " minutes'" },
-			list: func(x string, n int) string {
-				return fmt.Sprintf("(array_agg(DISTINCT %s COLLATE \"C\" ORDER BY %s COLLATE \"C\"))[1:%d]", x, x, n)
+			list: func(x, where string, n int) string {
+				return fmt.Sprintf("(array_agg(DISTINCT %s COLLATE \"C\" ORDER BY %s COLLATE \"C\")%s)[1:%d]", x, x, filter(where), n)
 			},
 			string: postgres, quote: `"`,
 		},
@@ -210,8 +211,8 @@ func dialects() []*dialect {
 				return "toStartOfInterval(" + x + ", INTERVAL " + minutes(d) + " MINUTE, 'UTC')"
 			},
 			plus: func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTE" },
-			list: func(x string, n int) string {
-				return fmt.Sprintf("arraySlice(arraySort(groupUniqArray(%s)), 1, %d)", x, n)
+			list: func(x, where string, n int) string {
+				return fmt.Sprintf("arraySlice(arraySort(groupUniqArray(%s)%s), 1, %d)", x, filter(where), n)
 			},
 			string: bytewise, quote: `"`,
 		},
@@ -228,7 +229,7 @@ func dialects() []*dialect {
 				return fmt.Sprintf("timestamp_seconds(floor(unix_timestamp(%s) / %s) * %s)", x, seconds(d), seconds(d))
 			},
 			plus:   func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTES" },
-			list:   func(x string, n int) string { return fmt.Sprintf("slice(sort_array(collect_set(%s)), 1, %d)", x, n) },
+			list:   func(x, where string, n int) string { return fmt.Sprintf("slice(sort_array(collect_set(%s)%s), 1, %d)", x, filter(where), n) },
 			string: backslashed, quote: "`",
 		},
 		&athena,
@@ -249,8 +250,8 @@ func dialects() []*dialect {
 			plus: func(x string, d time.Duration) string {
 				return "TIMESTAMP_ADD(" + x + ", INTERVAL " + minutes(d) + " MINUTE)"
 			},
-			list: func(x string, n int) string {
-				return fmt.Sprintf("ARRAY_AGG(DISTINCT %s ORDER BY %s LIMIT %d)", x, x, n)
+			list: func(x, where string, n int) string {
+				return bigqueryList(x, where, n)
 			},
 			string: backslashed, quote: "`",
 		},
@@ -265,10 +266,28 @@ func dialects() []*dialect {
 			},
 			group:  dollar,
 			plus:   func(x string, d time.Duration) string { return x + " + INTERVAL '" + minutes(d) + "' MINUTE" },
-			list:   func(x string, n int) string { return "ARRAY_AGG(DISTINCT " + x + ")" },
+			list:   func(x, where string, n int) string { return "ARRAY_AGG(DISTINCT " + x + ")" + filter(where) },
 			string: ansi, quote: "`", streams: true,
 		},
 	}
+}
+
+// filter is the clause that narrows an aggregate.
+func filter(where string) string {
+	if where == "" {
+		return ""
+	}
+	return " FILTER (WHERE " + where + ")"
+}
+
+// bigqueryList passes over what is narrowed away as NULL: the dialect has no
+// clause for it, and sorts by nothing but what it collects.
+func bigqueryList(x, where string, n int) string {
+	if where != "" {
+		x = "IF(" + where + ", " + x + ", NULL)"
+		return fmt.Sprintf("ARRAY_AGG(DISTINCT %s IGNORE NULLS ORDER BY %s LIMIT %d)", x, x, n)
+	}
+	return fmt.Sprintf("ARRAY_AGG(DISTINCT %s ORDER BY %s LIMIT %d)", x, x, n)
 }
 
 // bracketPath is a JSONPath with members in brackets, which older readers

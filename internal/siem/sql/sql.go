@@ -330,14 +330,14 @@ func (p *printer) figures(prefix string) []string {
 
 // details are the further columns of a row.
 func (p *printer) details(prefix string) []string {
+	some := prefix + "address <> ''"
 	region := "CASE WHEN " + prefix + "region <> '' THEN " + prefix + "region END"
 	if p.r.Profile == "seed" {
-		region = prefix + "region" // an empty one is one too
+		region, some = prefix+"region", "" // empty ones are some too
 	}
-	// An empty address is no address, and NULL is in no list.
 	return []string{
-		p.d.list(prefix+"api", p.r.MaxAPIs) + " AS api_list", "count(DISTINCT " + region + ") AS regions",
-		p.d.list(prefix+"address", p.r.MaxAddresses) + " AS addresses", "min(" + prefix + "ts) AS first_seen", "max(" + prefix + "ts) AS last_seen",
+		p.d.list(prefix+"api", "", p.r.MaxAPIs) + " AS api_list", "count(DISTINCT " + region + ") AS regions",
+		p.d.list(prefix+"address", some, p.r.MaxAddresses) + " AS addresses", "min(" + prefix + "ts) AS first_seen", "max(" + prefix + "ts) AS last_seen",
 	}
 }
 
