@@ -228,8 +228,10 @@ func dialects() []*dialect {
 			bin: func(x string, d time.Duration) string {
 				return fmt.Sprintf("timestamp_seconds(floor(unix_timestamp(%s) / %s) * %s)", x, seconds(d), seconds(d))
 			},
-			plus:   func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTES" },
-			list:   func(x, where string, n int) string { return fmt.Sprintf("slice(sort_array(collect_set(%s)%s), 1, %d)", x, filter(where), n) },
+			plus: func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTES" },
+			list: func(x, where string, n int) string {
+				return fmt.Sprintf("slice(sort_array(collect_set(%s)%s), 1, %d)", x, filter(where), n)
+			},
 			string: backslashed, quote: "`",
 		},
 		&athena,
