@@ -6,13 +6,14 @@ import (
 
 	"vedette/internal/siem"
 	"vedette/internal/siem/kusto"
+	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
 )
 
 // Backends returns every backend, in the order in which tables show them.
 func Backends() []siem.Backend {
 	return slices.Concat(
-		[]siem.Backend{kusto.Backend{}},
+		[]siem.Backend{kusto.Backend{}, splunk.Backend{}},
 		sql.Backends(),
 	)
 }

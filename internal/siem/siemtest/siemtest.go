@@ -71,6 +71,10 @@ func Run(t *testing.T, b siem.Backend) {
 }
 
 // rules are the rules of the suite: each feature alone and all together.
+// Rules are the rules of the suite, for readers of a language to hold texts
+// against.
+func Rules() map[string]*siem.Rule { return rules() }
+
 func rules() map[string]*siem.Rule {
 	list := map[string]*siem.Rule{}
 	for _, l := range Logs() {
