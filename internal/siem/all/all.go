@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"vedette/internal/siem"
+	"vedette/internal/siem/elastic"
 	"vedette/internal/siem/kusto"
 	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
@@ -13,7 +14,7 @@ import (
 // Backends returns every backend, in the order in which tables show them.
 func Backends() []siem.Backend {
 	return slices.Concat(
-		[]siem.Backend{kusto.Backend{}, splunk.Backend{}},
+		[]siem.Backend{kusto.Backend{}, splunk.Backend{}, elastic.Backend{}},
 		sql.Backends(),
 	)
 }
