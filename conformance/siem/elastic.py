@@ -74,7 +74,10 @@ def run(query, trail):
         engine.add_query(eql.parse_query(query))
 
     def note(match):
-        data = next(e for e in match if e is not None).data
+        # Repeated events stand in lists of their own.
+        while not hasattr(match, "data"):
+            match = next(e for e in match if e)
+        data = match.data
         found.add((data["aws"]["cloudtrail"]["user_identity"]["arn"], data["cloud"]["account"]["id"]))
     engine.add_output_hook(note)
     events = []

@@ -58,7 +58,8 @@ func sequence(r *siem.Rule, at siem.Place, n int) string {
 	} {
 		b.WriteString("// " + siem.PlainLine(line) + "\n")
 	}
-	fmt.Fprintf(&b, "sequence by %s, %s with maxspan=%ds\n", at.Set["identity"], at.Set["account"], int(r.Window.Length.Seconds()))
+	// A span counts both of its ends, a window its first alone.
+	fmt.Fprintf(&b, "sequence by %s, %s with maxspan=%ds\n", at.Set["identity"], at.Set["account"], int(r.Window.Length.Seconds())-1)
 	fmt.Fprintf(&b, "  [any where data_stream.dataset == %s\n    and %s", eqlQuote(at.Set["dataset"]), eqlSelection(at))
 	if at.Only(event.Denied) && at.Set["eql_denied"] != "" {
 		b.WriteString("\n    and " + at.Set["eql_denied"])
