@@ -1,0 +1,25 @@
+// Quality measures detections on scenarios of which it is known who is
+// hostile. It prints Markdown to standard output.
+//
+//	go run ./quality siem   # docs/siem-coverage.md
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "quality:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	if len(args) != 1 || args[0] != "siem" {
+		return fmt.Errorf("usage: quality siem")
+	}
+	return siemCoverage(out)
+}
