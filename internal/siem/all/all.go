@@ -9,12 +9,13 @@ import (
 	"vedette/internal/siem/kusto"
 	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
+	"vedette/internal/siem/sumo"
 )
 
 // Backends returns every backend, in the order in which tables show them.
 func Backends() []siem.Backend {
 	return slices.Concat(
-		[]siem.Backend{kusto.Backend{}, splunk.Backend{}, elastic.Backend{}},
+		[]siem.Backend{kusto.Backend{}, splunk.Backend{}, elastic.Backend{}, sumo.Backend{}},
 		sql.Backends(),
 	)
 }
