@@ -28,7 +28,8 @@ type Backend interface {
 type Output struct {
 	Rule *Rule
 	// Query is the primary form, whole: it begins with the header, as a
-	// comment where the language has comments, and ends in a newline.
+	// comment where the language has comments (behind the first word where it
+	// takes none before it), and ends in a newline.
 	Query string
 	// Further are forms beside the primary one, for what it cannot say.
 	Further []Form

@@ -7,6 +7,7 @@ import (
 	"vedette/internal/siem"
 	"vedette/internal/siem/elastic"
 	"vedette/internal/siem/kusto"
+	"vedette/internal/siem/qradar"
 	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
 	"vedette/internal/siem/sumo"
@@ -15,7 +16,13 @@ import (
 // Backends returns every backend, in the order in which tables show them.
 func Backends() []siem.Backend {
 	return slices.Concat(
-		[]siem.Backend{kusto.Backend{}, splunk.Backend{}, elastic.Backend{}, sumo.Backend{}},
+		[]siem.Backend{
+			kusto.Backend{},
+			splunk.Backend{},
+			elastic.Backend{},
+			qradar.Backend{},
+			sumo.Backend{},
+		},
 		sql.Backends(),
 	)
 }
