@@ -12,6 +12,7 @@
 #   sql      compiled SQL executed by DuckDB, PostgreSQL, ClickHouse and Spark
 #            (not with --quick): rows equal those of a scan; parsed by sqlglot
 #            for Trino, Athena and BigQuery
+#   yaral    compiled YARA-L read by two parsers; there is no engine to run it
 #
 # What it needs goes into conformance/.peers. A check whose peer or logs are
 # not to be had is named and counted as skipped, never as passed.
@@ -147,6 +148,12 @@ if package sqlglot sqlglot==30.30.0; then
 	check "sql, parsed" "$python" conformance/siem/parse.py "$vedette"
 else
 	skip "sql, parsed" "sqlglot is not to be had"
+fi
+
+if package tree_sitter_yaral tree-sitter==0.26.1 tree-sitter-yaral==0.1.0 && package yaraast yaraast==2.1.0; then
+	check "yaral, parsed" "$python" -W ignore conformance/siem/yaral.py "$vedette"
+else
+	skip "yaral, parsed" "tree-sitter-yaral or yaraast is not to be had"
 fi
 
 echo

@@ -11,6 +11,7 @@ import (
 	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
 	"vedette/internal/siem/sumo"
+	"vedette/internal/siem/yaral"
 )
 
 // Backends returns every backend, in the order in which tables show them.
@@ -22,6 +23,7 @@ func Backends() []siem.Backend {
 			elastic.Backend{},
 			qradar.Backend{},
 			sumo.Backend{},
+			yaral.Backend{},
 		},
 		sql.Backends(),
 	)
