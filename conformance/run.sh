@@ -13,16 +13,19 @@
 #            (not with --quick): rows equal those of a scan; parsed by sqlglot
 #            for Trino, Athena and BigQuery
 #   yaral    compiled YARA-L read by two parsers; there is no engine to run it
+#   logscale compiled LogScale queries parsed by the tree-sitter grammar of
+#            logscale-tools; its trees, executed by what the vendor's function
+#            reference says of them, give the rows of a scan
 #
 # What it needs goes into conformance/.peers. A check whose peer or logs are
 # not to be had is named and counted as skipped, never as passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30
+sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30 logscalesets=30
 case "${1:-}" in
 '') ;;
---quick) sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 ;;
+--quick) sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 logscalesets=3 ;;
 *)
 	echo "usage: conformance/run.sh [--quick]" >&2
 	exit 2
@@ -154,6 +157,22 @@ if package tree_sitter_yaral tree-sitter==0.26.1 tree-sitter-yaral==0.1.0 && pac
 	check "yaral, parsed" "$python" -W ignore conformance/siem/yaral.py "$vedette"
 else
 	skip "yaral, parsed" "tree-sitter-yaral or yaraast is not to be had"
+fi
+
+# logscale_grammar builds the grammar that logscale-tools carries as C; the
+# package itself asks for a newer Python than there may be.
+logscale_grammar() {
+	local dir=$peers/logscale
+	[ -f "$dir/grammar.so" ] && return
+	mkdir -p "$dir" &&
+		"$python" -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.14 -d "$dir" logscale-tools==0.1.8 &&
+		"$python" -m zipfile -e "$dir"/logscale_tools-0.1.8-*.whl "$dir" &&
+		cc -shared -fPIC -O1 -I "$dir/logscale_query_language/grammar_src" -o "$dir/grammar.so" "$dir"/logscale_query_language/grammar_src/{parser,scanner}.c
+}
+if command -v cc >/dev/null && package tree_sitter tree-sitter==0.26.1 && package yaml pyyaml && logscale_grammar; then
+	check logscale "$python" conformance/siem/logscale.py "$vedette" "$peers/logscale/grammar.so" --sets "$logscalesets" --cases testdata/cases --examples examples "${trail[@]}"
+else
+	skip logscale "a C compiler, tree-sitter or logscale-tools is not to be had"
 fi
 
 echo

@@ -7,6 +7,7 @@ import (
 	"vedette/internal/siem"
 	"vedette/internal/siem/elastic"
 	"vedette/internal/siem/kusto"
+	"vedette/internal/siem/logscale"
 	"vedette/internal/siem/qradar"
 	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
@@ -24,6 +25,7 @@ func Backends() []siem.Backend {
 			qradar.Backend{},
 			sumo.Backend{},
 			yaral.Backend{},
+			logscale.Backend{},
 		},
 		sql.Backends(),
 	)
