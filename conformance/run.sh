@@ -16,16 +16,20 @@
 #   logscale compiled LogScale queries parsed by the tree-sitter grammar of
 #            logscale-tools; its trees, executed by what the vendor's function
 #            reference says of them, give the rows of a scan
+#   sigma    compiled Sigma read, validated and converted by pySigma and its
+#            backends with correlations; executed by its SQLite backend, and by
+#            rsigma (built with cargo; with --quick only where it is there):
+#            callers that alert are those of a scan
 #
 # What it needs goes into conformance/.peers. A check whose peer or logs are
 # not to be had is named and counted as skipped, never as passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30 logscalesets=30
+sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30 logscalesets=30 sigmasets=40
 case "${1:-}" in
 '') ;;
---quick) sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 logscalesets=3 ;;
+--quick) sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 logscalesets=3 sigmasets=5 ;;
 *)
 	echo "usage: conformance/run.sh [--quick]" >&2
 	exit 2
@@ -174,6 +178,28 @@ if command -v cc >/dev/null && package tree_sitter tree-sitter==0.26.1 && packag
 else
 	skip logscale "a C compiler, tree-sitter or logscale-tools is not to be had"
 fi
+
+sigmapython=$peers/sigma-venv/bin/python
+if "$sigmapython" -c 'import sigma.backends.splunk, sigma.backends.loki, sigma.validators.sigmahq' 2>/dev/null || { python3 -m venv --clear "$peers/sigma-venv" && "$sigmapython" -m pip install -q --disable-pip-version-check -r conformance/siem/sigma-requirements.txt; }; then
+	check "sigma, pySigma" "$sigmapython" conformance/siem/sigma_check.py "$vedette"
+else
+	skip "sigma, pySigma" "pySigma or its backends are not to be had"
+fi
+
+# The SQLite backend needs another pySigma than the others.
+sigmapython=$peers/sigma-sqlite-venv/bin/python
+rsigma=$peers/rsigma/bin/rsigma
+if [ ! -x "$rsigma" ] && [ "${1:-}" != --quick ] && command -v cargo >/dev/null; then
+	cargo install --quiet rsigma --version 0.23.0 --locked --no-default-features --features rsigma-runtime --root "$peers/rsigma"
+fi
+with=()
+[ -x "$rsigma" ] && with=(--rsigma "$rsigma" "${trail[@]}")
+if "$sigmapython" -c 'import sigma.backends.sqlite' 2>/dev/null || { python3 -m venv --clear "$peers/sigma-sqlite-venv" && "$sigmapython" -m pip install -q --disable-pip-version-check pysigma==2.0.1 pysigma-backend-sqlite==2.1.1; }; then
+	check "sigma, executed" "$sigmapython" conformance/siem/sigma_run.py "$vedette" --sets "$sigmasets" --cases testdata/cases "${with[@]}"
+else
+	skip "sigma, executed" "pySigma or its SQLite backend is not to be had"
+fi
+[ -x "$rsigma" ] || skip "sigma, executed by rsigma" "rsigma is not to be had"
 
 echo
 echo "conformance: $passed passed, ${#failed[@]} failed, ${#skipped[@]} skipped"

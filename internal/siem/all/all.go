@@ -9,6 +9,7 @@ import (
 	"vedette/internal/siem/kusto"
 	"vedette/internal/siem/logscale"
 	"vedette/internal/siem/qradar"
+	"vedette/internal/siem/sigma"
 	"vedette/internal/siem/splunk"
 	"vedette/internal/siem/sql"
 	"vedette/internal/siem/sumo"
@@ -26,6 +27,7 @@ func Backends() []siem.Backend {
 			sumo.Backend{},
 			yaral.Backend{},
 			logscale.Backend{},
+			sigma.Backend{},
 		},
 		sql.Backends(),
 	)
