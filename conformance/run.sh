@@ -20,16 +20,23 @@
 #            backends with correlations; executed by its SQLite backend, and by
 #            rsigma (built with cargo; with --quick only where it is there):
 #            callers that alert are those of a scan
+#   hunt     vedette hunt through the clients of DuckDB, PostgreSQL, ClickHouse
+#            (its engine, by chDB) and, not with --quick, Trino, Trino in
+#            Athena's dialect, and Spark: rows equal those of a scan; with the
+#            statements and commands of docs/hunt.md
 #
 # What it needs goes into conformance/.peers. A check whose peer or logs are
 # not to be had is named and counted as skipped, never as passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30 logscalesets=30 sigmasets=40
+sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30 logscalesets=30 sigmasets=40 huntsets=20 few= hunted=(duckdb psql clickhouse trino athena spark-sql)
 case "${1:-}" in
 '') ;;
---quick) sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 logscalesets=3 sigmasets=5 ;;
+--quick)
+	sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 logscalesets=3 sigmasets=5
+	huntsets=5 hunted=(duckdb psql clickhouse) few=--few
+	;;
 *)
 	echo "usage: conformance/run.sh [--quick]" >&2
 	exit 2
@@ -200,6 +207,46 @@ else
 	skip "sigma, executed" "pySigma or its SQLite backend is not to be had"
 fi
 [ -x "$rsigma" ] || skip "sigma, executed by rsigma" "rsigma is not to be had"
+
+# trino_peer puts Trino's server, without connectors but memory's, and its
+# client into $peers/trino.
+trino_peer() {
+	[ -d "$peers/trino/plugin/memory" ] && return 0
+	command -v mvn >/dev/null || return 1
+	local got=$peers/trino-got artifact
+	rm -rf "$got" "$peers/trino"
+	for artifact in trino-cli:476:jar:executable trino-server-core:476:tar.gz trino-memory:476:zip; do
+		mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy "-Dartifact=io.trino:$artifact" "-DoutputDirectory=$PWD/$got" >/dev/null 2>&1 || return 1
+	done
+	mkdir -p "$peers/trino" && tar xzf "$got"/trino-server-core-476.tar.gz -C "$peers/trino" --strip-components=1 &&
+		mv "$got"/trino-cli-476-executable.jar "$peers/trino/trino-cli.jar" &&
+		python3 -m zipfile -e "$got"/trino-memory-476.zip "$got" && mv "$got/trino-memory-476" "$peers/trino/plugin/memory"
+	local status=$?
+	rm -rf "$got"
+	return $status
+}
+
+# hunt ENGINE runs the check of one engine; 77 says that it is not to be had.
+hunt() {
+	echo "== hunt, $1"
+	# shellcheck disable=SC2086
+	"$python" conformance/siem/hunt.py "$vedette" --sets "$huntsets" $few --cases testdata/cases --docs docs/hunt.md --trino "$peers/trino" --engines "$1"
+	case $? in
+	0) passed=$((passed + 1)) ;;
+	77) skipped+=("hunt, $1 (not to be had)") ;;
+	*) failed+=("hunt, $1") ;;
+	esac
+}
+for engine in "${hunted[@]}"; do
+	case $engine in
+	duckdb) package duckdb_cli duckdb-cli==1.5.6 ;;
+	psql) package psycopg2 psycopg2-binary ;;
+	clickhouse) package chdb chdb ;;
+	trino | athena) trino_peer ;;
+	spark-sql) package pyspark pyspark ;;
+	esac
+	hunt "$engine"
+done
 
 echo
 echo "conformance: $passed passed, ${#failed[@]} failed, ${#skipped[@]} skipped"

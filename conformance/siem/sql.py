@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from trails import cases, compare, compiled, generated, records, table_of, vedette
+from trails import cases, compare, compiled, generated, records, table_of, vedette, when
 
 FIXED = {
     "rows": ([], ["--rows", "--window", "tumbling"]),
@@ -156,10 +156,6 @@ def throttled(r):
     return any(w in r.get("errorCode", "") for w in ("Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown"))
 
 
-def when(t):
-    return str(t).replace("T", " ").replace("Z", "").replace("+00:00", "").split(".")[0]
-
-
 def union_of_rows(rows):
     """What rows of overlapping windows say of each identity and account."""
     out = {}
@@ -260,4 +256,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -46,9 +46,13 @@ def table_of(r):
             "MicrosoftGraphActivityLogs": "azure_graph"}.get(r.get("category")) if "operationName" in r or "properties" in r else None
 
 
+def when(t):
+    """A time in a form that compares, to the second."""
+    return str(t).replace("T", " ").replace("Z", "").replace("+00:00", "").split(".")[0]
+
+
 def key(r):
     """A row in a form that compares: lists are sets, times without zeros."""
-    when = lambda t: str(t).replace("T", " ").replace("Z", "").replace("+00:00", "").split(".")[0]
     lists = [tuple(sorted(json.loads(v) if isinstance(v, str) else v)) for v in (r["APIList"], r["SourceIPs"])]
     if len(lists[0]) >= 50:
         lists[0] = "capped"

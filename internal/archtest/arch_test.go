@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"triage":    {"event", "history", "finding", "footprint"},
 	"siem":      {"event", "plan", "attack"},
 	"compile":   {"event", "plan", "detection", "cloud", "siem"},
+	"hunt":      {"event", "finding", "siem"},
 	"respond":   {"event", "finding"},
 	"emulate":   {"event", "codec", "cloud"},
 	"report":    {"event", "finding", "respond", "term"},

@@ -38,6 +38,7 @@ type grammar struct {
 	Explain    explainCmd    `cmd:"" help:"Show one finding in full."`
 	Extract    extractCmd    `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
 	Compile    compileCmd    `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
+	Hunt       huntCmd       `cmd:"" help:"Ask the tables of a database through its own client program."`
 	Detection  detectionCmd  `cmd:"" help:"Check, list and show detection files."`
 	Catalog    catalogCmd    `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
 	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
@@ -119,7 +120,8 @@ func Main(args []string, std IO) (code int) {
 }
 
 // plainly puts what people try first in the grammar's words: no argument and
-// "help" ask for help, "help scan" for that of a command.
+// "help" ask for help, "help scan" for that of a command. What stands behind
+// "--" in a hunt is for the client program.
 func plainly(args []string) []string {
 	switch {
 	case len(args) == 0:
@@ -128,6 +130,13 @@ func plainly(args []string) []string {
 		return append(slices.Clone(args[1:]), "--help")
 	case args[0] == "--version":
 		return append([]string{"version"}, args[1:]...)
+	case args[0] == "hunt" && slices.Contains(args, "--"):
+		i := slices.Index(args, "--")
+		own := slices.Clone(args[:i])
+		for _, a := range args[i+1:] {
+			own = append(own, "--client-arg="+a)
+		}
+		return own
 	}
 	return args
 }

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"vedette/internal/hunt"
 )
 
 var updateDocs = flag.Bool("update-docs", false, "write the tables of docs/cli.md and the outputs shown in the documents anew")
@@ -119,7 +122,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(work)
-	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md"} {
+	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/hunt.md"} {
 		file := filepath.Join(abs, filepath.FromSlash(name))
 		page := readDoc(t, file)
 		blocks := strings.Split(page, "```console\n")
@@ -229,4 +232,49 @@ func writeDoc(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 	t.Logf("%s is written anew", file)
+}
+
+// docs/hunt.md has a section for each engine, and field maps that compile for
+// its dialect and narrow what is read to the time that is asked about.
+func TestHuntIsDocumented(t *testing.T) {
+	page := readDoc(t, filepath.Join(root, "docs", "hunt.md"))
+	sections := map[string]string{}
+	for _, s := range strings.Split(page, "\n## ")[1:] {
+		title, text, _ := strings.Cut(s, "\n")
+		sections[title] = text
+	}
+	titles := map[string]string{"duckdb": "DuckDB", "psql": "PostgreSQL", "clickhouse": "ClickHouse", "trino": "Trino and Athena", "spark-sql": "Spark"}
+	for _, e := range hunt.Engines() {
+		section := sections[titles[e.Name]]
+		if !strings.Contains(section, "vedette hunt T1580 --engine "+e.Name) {
+			t.Errorf("docs/hunt.md shows no hunt with %s", e.Name)
+		}
+		if !strings.Contains(page, "| `"+e.Name+"` | `"+e.Client[0]+"` | `sql:"+e.Dialects[0]+"`") {
+			t.Errorf("the table of docs/hunt.md has no row for %s", e.Name)
+		}
+		for _, d := range e.Dialects {
+			if _, _, err := (&huntCmd{Engine: e.Name, Dialect: d, Format: "table"}).check(); err != nil {
+				t.Error(err)
+			}
+		}
+		maps := strings.Split(section, "```yaml\n")[1:]
+		if len(maps) == 0 && e.Name != "trino" {
+			t.Errorf("docs/hunt.md has no field map for %s", e.Name)
+		}
+		for _, m := range maps {
+			text, _, _ := strings.Cut(m, "```")
+			file := filepath.Join(t.TempDir(), "fields.yaml")
+			writeDoc(t, file, text)
+			args := []string{"hunt", "T1580", "--engine", e.Name, "--cloud", "aws", "--fields", file, "--since", "2024-05-06", "--until", "2024-05-07", "--dry-run"}
+			var stdout, stderr bytes.Buffer
+			if code := Main(args, IO{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Getenv: plainUTF8}); code != 0 {
+				t.Fatalf("%s: %s", e.Name, stderr.String())
+			}
+			for _, day := range []string{"AND (day|at) >= .*2024-05-06", "AND (day|at) <=? .*2024-05-07"} {
+				if !regexp.MustCompile(day).MatchString(stdout.String()) {
+					t.Errorf("%s: the statement has no %q", e.Name, day)
+				}
+			}
+		}
+	}
 }

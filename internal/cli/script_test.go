@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		"vedette": func() {
 			os.Exit(Main(os.Args[1:], IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}))
 		},
+		"fakeclient": fakeClient,
 	})
 }
 
@@ -49,6 +50,41 @@ func TestScripts(t *testing.T) {
 			"extracted": scriptExtracted,
 		},
 	})
+}
+
+// fakeClient stands for the client program of a database. It writes down how
+// it was called, and answers with the files that the environment names: it
+// shows how a client is called and listened to, and nothing of an engine.
+func fakeClient() {
+	given, err := io.ReadAll(os.Stdin)
+	for i, a := range os.Args {
+		if i > 0 && os.Args[i-1] == "-f" {
+			given, err = os.ReadFile(a)
+			if info, e := os.Stat(a); e != nil || info.Mode().Perm() != 0o600 {
+				fmt.Fprintln(os.Stderr, "the script can be read by others")
+			}
+			os.Args[i] = "SCRIPT"
+		}
+	}
+	if err == nil {
+		err = os.WriteFile("given.sql", given, 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile("args", []byte(strings.Join(os.Args[1:], "\n")+"\n"+os.Getenv("PGCLIENTENCODING")+"\n"), 0o600)
+	}
+	for name, w := range map[string]io.Writer{"FAKE_OUT": os.Stdout, "FAKE_ERR": os.Stderr} {
+		if file := os.Getenv(name); err == nil && file != "" {
+			var data []byte
+			data, err = os.ReadFile(file)
+			w.Write(data)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(99)
+	}
+	code, _ := strconv.Atoi(os.Getenv("FAKE_EXIT"))
+	os.Exit(code)
 }
 
 // scriptExits runs a command whose exit code is known.

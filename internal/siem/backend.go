@@ -24,6 +24,18 @@ type Backend interface {
 	Package(outputs []*Output) ([]File, error)
 }
 
+// Tabular is a backend of a language in which a table of results can be asked
+// for in a form that every client program prints alike.
+type Tabular interface {
+	Backend
+	// Rows returns a statement, without an end sign, that gives the rows of a
+	// compiled rule in no certain order: either one column of JSON objects as
+	// text, or the columns themselves. Members and columns have the names that
+	// [Columns] lists; times are microseconds since the Unix epoch, lists are
+	// arrays or their JSON text.
+	Rows(out *Output) (string, error)
+}
+
 // Output is a rule in one language.
 type Output struct {
 	Rule *Rule

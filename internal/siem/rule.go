@@ -11,6 +11,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"vedette/internal/event"
@@ -61,6 +62,55 @@ type Rule struct {
 	// Schedule is set for a rule that runs by itself; nil makes a query for
 	// a person, who picks the time range.
 	Schedule *Schedule
+	// Range is the time that a query asks about by itself; the zero value
+	// leaves it to the person. Only SQL prints it.
+	Range Range
+}
+
+// Range is a stretch of time: from Since, and before Until. A zero time is an
+// open end.
+type Range struct{ Since, Until time.Time }
+
+// IsZero reports whether both ends are open.
+func (r Range) IsZero() bool { return r.Since.IsZero() && r.Until.IsZero() }
+
+// String says the range in words.
+func (r Range) String() string {
+	var parts []string
+	if !r.Since.IsZero() {
+		parts = append(parts, "from "+r.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if !r.Until.IsZero() {
+		parts = append(parts, "before "+r.Until.UTC().Format(time.RFC3339Nano))
+	}
+	if len(parts) == 0 {
+		return "at any time"
+	}
+	return strings.Join(parts, " and ")
+}
+
+// Reads is the time whose calls a query about [Rule.Range] must read, so that
+// every window that reaches into the range is whole.
+func (r *Rule) Reads() Range {
+	reads := r.Range
+	length := int64(r.Window.Length / time.Second)
+	if !reads.Since.IsZero() {
+		if r.Window.Kind == Overlapping {
+			reads.Since = reads.Since.Add(-r.Window.Length)
+		} else {
+			n := reads.Since.Unix()
+			reads.Since = time.Unix(n-(n%length+length)%length, 0).UTC()
+		}
+	}
+	if !reads.Until.IsZero() {
+		if r.Window.Kind == Overlapping {
+			reads.Until = reads.Until.Add(r.Window.Length)
+		} else {
+			n := reads.Until.Add(time.Second - 1).Unix()
+			reads.Until = time.Unix(n+((-n)%length+length)%length, 0).UTC()
+		}
+	}
+	return reads
 }
 
 // Kind is what a rule looks for.

@@ -86,6 +86,9 @@ func (b Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	for _, line := range siem.Header(out) {
 		text.WriteString("-- " + line + "\n")
 	}
+	if !r.Range.IsZero() {
+		text.WriteString("-- Asks about windows " + r.Range.String() + "; reads calls " + r.Reads().String() + ".\n")
+	}
 	for _, at := range places {
 		text.WriteString("-- Reads " + at.Source + ": " + siem.PlainLine(at.Needs) + ".\n")
 	}
@@ -128,6 +131,7 @@ func (p *printer) expand(m *siem.LogMap, what, expr string) (string, error) {
 	t, err := template.New(what).Option("missingkey=error").Funcs(template.FuncMap{
 		"text": read(d.text), "json": read(asJSON), "time": d.time, "match": d.match,
 		"replace": func(x, re, with string) string { return d.replace(x, re, d.group(with)) },
+		"since":   p.since, "until": p.until,
 	}).Parse(expr)
 	if err != nil {
 		return "", fmt.Errorf("field map of %s, %s: %w", m.Source, what, err)
@@ -198,6 +202,9 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	if w := m.Set["partition"]; w != "" && p.r.Schedule != nil {
 		add(x("partition", w))
 	}
+	for _, w := range p.partitions(m) {
+		add(x("partition", w))
+	}
 	switch {
 	case only(l.Outcomes, event.Denied):
 		add("(" + role(siem.IsDenied) + ")")
@@ -234,6 +241,9 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	}
 	p.line("  ) AS logged")
 	p.line("  WHERE %s", p.selection(l))
+	for _, w := range p.within("ts") {
+		p.line("    AND %s", w)
+	}
 	if p.r.Schedule != nil {
 		p.line("    AND ts > %s", p.ago(p.r.Lookback()))
 		p.line("    AND identity NOT IN (SELECT identity FROM %s)", ExceptionTable)
@@ -357,6 +367,9 @@ func (p *printer) tumbling() {
 // windows that fire and share time.
 func (p *printer) sliding() {
 	length := p.r.Window.Length
+	if !p.r.Range.IsZero() {
+		p.g.Say(siem.Windowing, siem.Approximated, "of a burst that goes on more than "+siem.Duration(length)+" past an end of the time asked about, the rest is left out")
+	}
 	p.line("windows AS (")
 	p.line("  SELECT a.ts AS window_start, a.provider, a.identity, a.account,")
 	p.line("    %s", strings.Join(p.figures("c."), ", "))
@@ -438,6 +451,10 @@ func (p *printer) rows(from, risk, where string) {
 	and := "WHERE"
 	if where != "" {
 		p.line("WHERE (%s)", where)
+		and = "  AND"
+	}
+	for _, w := range p.touching() {
+		p.line("%s %s", and, w)
 		and = "  AND"
 	}
 	if s := p.r.Schedule; s != nil {
