@@ -1,98 +1,151 @@
 #!/usr/bin/env bash
 # Holds Vedette against programs and readers that share no code with it.
 #
-#   conformance/run.sh [--quick]
+#   conformance/run.sh [--quick] [--only TEXT]
 #
 #   counts   every record of the logs in ../shared/logs, counted by counts.py
 #   seed     the seed's query executed by DuckDB, row by row: on 100 generated
 #            sets (20 with --quick) and on a captured trail in ../shared/logs
 #   ocsf     OCSF output against the OCSF schema
-#   kql      compiled KQL analysed by Microsoft's Kusto language service, and
-#            executed by duckdb-kql: rows equal those of a scan
-#   sql      compiled SQL executed by DuckDB, PostgreSQL, ClickHouse and Spark
-#            (not with --quick): rows equal those of a scan; parsed by sqlglot
-#            for Trino, Athena and BigQuery
-#   yaral    compiled YARA-L read by two parsers; there is no engine to run it
-#   logscale compiled LogScale queries parsed by the tree-sitter grammar of
-#            logscale-tools; its trees, executed by what the vendor's function
-#            reference says of them, give the rows of a scan
-#   sigma    compiled Sigma read, validated and converted by pySigma and its
-#            backends with correlations; executed by its SQLite backend, and by
-#            rsigma (built with cargo; with --quick only where it is there):
-#            callers that alert are those of a scan
+#   kusto    KQL analysed by Microsoft's Kusto language service, and executed
+#            by duckdb-kql: rows equal those of a scan; packages read by the
+#            models of Azure's SDK
+#   elastic  ES|QL parsed by Elasticsearch's grammar; EQL parsed and executed
+#            by Python eql: identities and accounts equal those of a scan;
+#            rules read by kibana-py and opentide
+#   splunk   packages validated and built by contentctl, inspected by AppInspect
+#   quoting  names that try to leave their quotes, in each language with a parser
+#   sql      executed by DuckDB, PostgreSQL, ClickHouse, and not with --quick by
+#            Spark and Flink: rows equal those of a scan, packages run; parsed
+#            by sqlglot for Trino, Athena and BigQuery
+#   yaral    read by two parsers; there is no engine to run it
+#   logscale parsed by the tree-sitter grammar of logscale-tools; its trees,
+#            executed by what the vendor's function reference says of them, give
+#            the rows of a scan
+#   sigma    read, validated and converted by pySigma and its backends with
+#            correlations; executed by its SQLite backend, and by rsigma (built
+#            with cargo; with --quick only where it is there): callers that
+#            alert are those of a scan
 #   hunt     vedette hunt through the clients of DuckDB, PostgreSQL, ClickHouse
 #            (its engine, by chDB) and, not with --quick, Trino, Trino in
 #            Athena's dialect, and Spark: rows equal those of a scan; with the
 #            statements and commands of docs/hunt.md
+#
+# A check is named "targets | part | checker", which is its row in the table:
+# the whole run writes conformance/RESULTS.md. What has no checker outside is
+# read by a strict reader of our own and stands there as unverified. With --only
+# no checks run but those whose names have that text.
 #
 # What it needs goes into conformance/.peers. A check whose peer or logs are
 # not to be had is named and counted as skipped, never as passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-sets=100 engines=duckdb,postgresql,clickhouse,spark siemsets=200 kqlsets=30 logscalesets=30 sigmasets=40 huntsets=20 few= hunted=(duckdb psql clickhouse trino athena spark-sql)
-case "${1:-}" in
-'') ;;
---quick)
-	sets=20 engines=duckdb,postgresql,clickhouse siemsets=25 kqlsets=4 logscalesets=3 sigmasets=5
-	huntsets=5 hunted=(duckdb psql clickhouse) few=--few
-	;;
-*)
-	echo "usage: conformance/run.sh [--quick]" >&2
-	exit 2
-	;;
-esac
+whole=yes only='' sets=100 siemsets=200 kqlsets=30 eqlsets=100 logscalesets=30 sigmasets=40
+huntsets=20 few='' hunted=(duckdb psql clickhouse trino athena spark-sql)
+while [ $# -gt 0 ]; do
+	case "$1" in
+	--quick)
+		whole='' sets=20 siemsets=25 kqlsets=4 eqlsets=20 logscalesets=3 sigmasets=5
+		huntsets=5 few=--few hunted=(duckdb psql clickhouse)
+		;;
+	--only) only=${2:?--only needs a text} && shift ;;
+	*)
+		echo "usage: conformance/run.sh [--quick] [--only TEXT]" >&2
+		exit 2
+		;;
+	esac
+	shift
+done
 
 logs=../shared/logs
 peers=conformance/.peers
-python=$peers/venv/bin/python
 mkdir -p "$peers"
-passed=0 failed=() skipped=()
+passed=0 failed=() skipped=() rows=()
 
-# check NAME COMMAND... runs a check and keeps its verdict.
+wanted() { [[ $1 == *"$only"* ]]; }
+
+# check NAME COMMAND... runs a check and keeps its verdict; 77 says that the
+# peer is not to be had.
 check() {
-	local name=$1
-	shift
+	verdict passed "$@"
+}
+
+# unverified NAME COMMAND... is a check by a reader that is our own.
+unverified() {
+	verdict unverified "$@"
+}
+
+verdict() {
+	local good=$1 name=$2
+	shift 2
+	wanted "$name" || return 0
 	echo "== $name"
-	if "$@"; then
+	"$@"
+	case $? in
+	0)
 		passed=$((passed + 1))
-	else
+		rows+=("$name | $good")
+		;;
+	77) skip "$name" "it is not to be had" ;;
+	*)
 		failed+=("$name")
-	fi
+		rows+=("$name | **failed**")
+		;;
+	esac
 }
 
 skip() {
+	wanted "$1" || return 0
 	echo "== $1: SKIPPED: $2"
 	skipped+=("$1 ($2)")
+	rows+=("$1 | skipped: $2")
 }
 
-# package MODULE REQUIREMENT... makes a Python package importable.
-package() {
-	local module=$1
-	shift
-	"$python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$peers/venv" || return 1
+# venv NAME MODULE REQUIREMENT... has $python import a module, in a virtual
+# environment of that name.
+venv() {
+	local name=$1 module=$2
+	shift 2
+	python=$peers/$name/bin/python
+	"$python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$peers/$name" || return 1
 	"$python" -c "import $module" 2>/dev/null || "$python" -m pip install -q --disable-pip-version-check "$@"
+}
+
+# queries DIR ARGUMENT... compiles and puts the queries into DIR. A rule that is
+# not compiled is a fault.
+queries() {
+	local dir=$1
+	shift
+	mkdir -p "$dir" && "$vedette" compile "$@" -o "$dir/files" --format json >"$dir/results.json" &&
+		python3 conformance/siem/queries.py "$dir/results.json" "$dir"
 }
 
 go build -trimpath -o "$peers/vedette" ./cmd/vedette || exit 1
 vedette=$peers/vedette
 
+# A trail that nobody here wrote, where it is at hand.
+captured=$logs/aws/invictus-ir__aws_dataset
+trail=()
+[ -d "$captured" ] && trail=(--trail "$captured")
+
 if [ -d "$logs" ]; then
-	check counts python3 conformance/counts.py "$logs" --vedette "$vedette"
+	check "scan | counts of captured logs | counts.py" python3 conformance/counts.py "$logs" --vedette "$vedette"
 else
-	skip counts "no $logs"
+	skip "scan | counts of captured logs | counts.py" "no $logs"
 fi
 
-if package duckdb duckdb==1.5.6; then
-	check "seed, generated sets" "$python" conformance/seed/oracle.py "$vedette" --sets "$sets"
-	if [ -d "$logs/aws/invictus-ir__aws_dataset" ]; then
-		check "seed, captured trail" "$python" conformance/seed/oracle.py "$vedette" \
-			--trail "$logs/aws/invictus-ir__aws_dataset" --expect 297/13/90,142/20/90,33/11/70,26/4/50
+name="scan --profile seed"
+if venv venv duckdb duckdb==1.5.6; then
+	check "$name | generated sets | DuckDB 1.5.6" "$python" conformance/seed/oracle.py "$vedette" --sets "$sets"
+	if [ -d "$captured" ]; then
+		check "$name | captured trail | DuckDB 1.5.6" "$python" conformance/seed/oracle.py "$vedette" \
+			--trail "$captured" --expect 297/13/90,142/20/90,33/11/70,26/4/50
 	else
-		skip "seed, captured trail" "no $logs"
+		skip "$name | captured trail | DuckDB 1.5.6" "no $logs"
 	fi
 else
-	skip seed "DuckDB is not to be had"
+	skip "$name | generated sets | DuckDB 1.5.6" "it is not to be had"
 fi
 
 # ocsf scans a set that makes findings for certain.
@@ -106,15 +159,23 @@ ocsf() {
 	rm -rf "$work"
 	return $status
 }
-if package ocsf_json_schema -r conformance/ocsf/requirements.txt; then
-	check ocsf ocsf
+name="scan --format ocsf | output | ocsf-json-schema"
+if venv venv ocsf_json_schema -r conformance/ocsf/requirements.txt; then
+	check "$name" ocsf
 else
-	skip ocsf "ocsf-json-schema is not to be had"
+	skip "$name" "it is not to be had"
 fi
 
-# A trail that nobody here wrote, where it is at hand.
-trail=()
-[ -d "$logs/aws/invictus-ir__aws_dataset" ] && trail=(--trail "$logs/aws/invictus-ir__aws_dataset")
+# hostile TARGET... puts names that try to leave their quotes into queries.
+hostile() {
+	local work
+	work=$(mktemp -d "$peers/hostile.XXXXXX") || return 1
+	"$python" conformance/siem/hostile.py "$vedette" "$work" "$@" &&
+		{ [ "$1" != kusto ] || node conformance/siem/kql_check.js "$peers/kql/node_modules" "$work"/*.kql; }
+	local status=$?
+	rm -rf "$work"
+	return $status
+}
 
 # kql_texts checks every form in which KQL is compiled.
 kql_texts() {
@@ -124,50 +185,116 @@ kql_texts() {
 		for identity in principal session; do
 			for extra in "" --no-dedup --include-services "--cloud aws" "--cloud azure" "--cloud gcp"; do
 				n=$((n + 1))
+				set -- T1580 T1087.004 -t kusto --window $window --identity $identity
+				# T1087.004 does not read each cloud.
+				[ "${extra#--cloud}" = "$extra" ] || set -- T1580 "${@:3}"
 				# shellcheck disable=SC2086
-				"$vedette" compile T1580 -t kusto --window $window --identity $identity $extra -o "$work/$n" >/dev/null || return 1
+				queries "$work/$n" "$@" $extra && queries "$work/package-$n" "$@" $extra --package || return 1
 			done
-			"$vedette" compile T1580 T1087.004 -t kusto --window $window --identity $identity -o "$work/package-$n" --package --format json >"$work/package.json" &&
-				python3 -c 'import json, sys
-for r in json.load(open(sys.argv[1])):
-    open(sys.argv[2] + "-" + r["rule"] + ".kql", "w").write(r["query"])' "$work/package.json" "$work/package-$n" || return 1
 		done
 	done
-	"$vedette" compile T1580 --profile seed -t kusto -o "$work/seed" >/dev/null &&
+	queries "$work/seed" T1580 --profile seed -t kusto &&
 		find "$work" -name '*.kql' -print0 | xargs -0 node conformance/siem/kql_check.js "$peers/kql/node_modules"
 	local status=$?
 	rm -rf "$work"
 	return $status
 }
+name="kusto | query | @kusto/language-service-next 12.4.1"
 if command -v node >/dev/null && npm install --silent --no-audit --no-fund --prefix "$peers/kql" @kusto/language-service-next@12.4.1 >/dev/null 2>&1; then
-	check "kql, language service" kql_texts
+	check "$name" kql_texts
+	python=python3 check "kusto | quoting | @kusto/language-service-next 12.4.1" hostile kusto
 else
-	skip "kql, language service" "Node.js or its package is not to be had"
+	skip "$name" "Node.js or its package is not to be had"
 fi
 
 # duckdb-kql needs another DuckDB than the other checks.
-kqlpython=$peers/kql-venv/bin/python
-if "$kqlpython" -c 'import duckdb_kql' 2>/dev/null || { python3 -m venv --clear "$peers/kql-venv" && "$kqlpython" -m pip install -q --disable-pip-version-check duckdb-kql==1.1.2 duckdb==2.0.0; }; then
-	check "kql, executed" "$kqlpython" conformance/siem/kql.py "$vedette" --sets "$kqlsets" --cases testdata/cases "${trail[@]}"
+name="kusto | query, executed | duckdb-kql 1.1.2"
+if venv kql-venv duckdb_kql duckdb-kql==1.1.2 duckdb==2.0.0; then
+	check "$name" "$python" conformance/siem/kql.py "$vedette" --sets "$kqlsets" --cases testdata/cases "${trail[@]}"
 else
-	skip "kql, executed" "duckdb-kql is not to be had"
+	skip "$name" "it is not to be had"
 fi
 
-if package chdb chdb && package psycopg2 psycopg2-binary && { [ "${engines%spark}" = "$engines" ] || package pyspark pyspark || engines=${engines%,spark}; }; then
-	check "sql, executed" "$python" conformance/siem/sql.py "$vedette" --sets "$siemsets" --engines "$engines" --cases testdata/cases "${trail[@]}"
+name="kusto | package | azure-mgmt-securityinsight 2.0.0b2"
+if venv azure-venv azure.mgmt.securityinsight azure-mgmt-securityinsight==2.0.0b2 pyyaml==6.0.3; then
+	check "$name" "$python" conformance/siem/sentinel.py "$vedette"
 else
-	skip "sql, executed" "chdb or psycopg2 is not to be had"
-fi
-if package sqlglot sqlglot==30.30.0; then
-	check "sql, parsed" "$python" conformance/siem/parse.py "$vedette"
-else
-	skip "sql, parsed" "sqlglot is not to be had"
+	skip "$name" "it is not to be had"
 fi
 
-if package tree_sitter_yaral tree-sitter==0.26.1 tree-sitter-yaral==0.1.0 && package yaraast yaraast==2.1.0; then
-	check "yaral, parsed" "$python" -W ignore conformance/siem/yaral.py "$vedette"
+name="elastic | query | esql-parser 9.1.3; eql 1.0.1, executed"
+if venv elastic-venv "esql_parser, eql" esql-parser==9.1.3 eql==1.0.1; then
+	check "$name" "$python" conformance/siem/elastic.py "$vedette" --sets "$eqlsets"
+	check "elastic | quoting | esql-parser 9.1.3, eql 1.0.1" hostile esql eql
 else
-	skip "yaral, parsed" "tree-sitter-yaral or yaraast is not to be had"
+	skip "$name" "one of them is not to be had"
+fi
+
+name="elastic | package | kibana-py 0.6.0, opentide 0.17.2"
+if venv opentide-venv "kibana, opentide" kibana-py==0.6.0 opentide==0.17.2; then
+	check "$name" "$python" conformance/siem/elastic_rules.py "$vedette"
+else
+	skip "$name" "one of them is not to be had"
+fi
+
+name="splunk | package | contentctl 5.6.2, splunk-appinspect 4.3.1, splint-spl 0.1.0"
+if venv contentctl-venv contentctl contentctl==5.6.2 && venv appinspect-venv "splunk_appinspect, splint" splunk-appinspect==4.3.1 splint-spl==0.1.0; then
+	check "$name" python3 conformance/siem/splunk.py "$vedette" "$peers/contentctl-venv/bin/contentctl" "$peers/appinspect-venv/bin/splunk-appinspect" "$peers/appinspect-venv/bin/splint"
+else
+	skip "$name" "one of them is not to be had"
+fi
+unverified "splunk | query | reader of our own, internal/siem/splunk" go test -count=1 ./internal/siem/splunk
+
+# sql_executed ENGINE CHECKER [OPTION]... executes statements on one engine.
+sql_executed() {
+	local engine=$1 name="sql:$1 | query, package; executed | $2"
+	shift 2
+	wanted "$name" || return 0
+	check "$name" "$python" conformance/siem/sql.py "$vedette" --engines "$engine" --cases testdata/cases "$@"
+}
+if venv venv "chdb, psycopg2" chdb==4.4.0 psycopg2-binary==2.9.13; then
+	server=$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null | tail -1)
+	sql_executed duckdb "DuckDB 1.5.6" --sets "$siemsets" "${trail[@]}"
+	sql_executed clickhouse "ClickHouse, chdb 4.4.0" --sets "$siemsets" "${trail[@]}"
+	if [ -n "$server" ]; then
+		sql_executed postgresql "$("$server" --version | sed 's/^postgres (\(PostgreSQL\))/\1/; s/ (.*//')" --sets "$siemsets" "${trail[@]}"
+	else
+		skip "sql:postgresql | query, package; executed | PostgreSQL" "there is no server"
+	fi
+else
+	skip "sql:duckdb, sql:postgresql, sql:clickhouse | query, package; executed | chdb, psycopg2" "one of them is not to be had"
+fi
+if [ -n "$whole" ]; then
+	if command -v java >/dev/null && venv spark-venv pyspark pyspark==4.3.0; then
+		sql_executed spark "Spark 4.3.0" --sets "$siemsets" "${trail[@]}"
+	else
+		skip "sql:spark | query, package; executed | Spark 4.3.0" "Java or pyspark is not to be had"
+	fi
+	# Flink takes seconds to plan a statement.
+	if command -v java >/dev/null && venv flink-venv pyflink apache-flink==2.3.0; then
+		sql_executed flink "Flink 2.3.0" --sets 50
+	else
+		skip "sql:flink | query, package; executed | Flink 2.3.0" "Java or apache-flink is not to be had"
+	fi
+fi
+name="sql:athena, sql:bigquery, sql:trino | query, package; parsed | sqlglot 30.30.0"
+if venv venv sqlglot sqlglot==30.30.0; then
+	check "$name" "$python" conformance/siem/parse.py "$vedette"
+	dialects=(sql:athena sql:bigquery sql:clickhouse sql:duckdb sql:postgresql sql:spark sql:trino)
+	check "$(printf '%s, ' "${dialects[@]:0:6}")${dialects[6]} | quoting | sqlglot 30.30.0" hostile "${dialects[@]}"
+else
+	skip "$name" "it is not to be had"
+fi
+
+for target in qradar sumo; do
+	unverified "$target | query, package | reader of our own, internal/siem/$target" go test -count=1 "./internal/siem/$target"
+done
+
+name="yaral | query | tree-sitter-yaral 0.1.0, yaraast 2.1.0"
+if venv yaral-venv "tree_sitter_yaral, yaraast" tree-sitter==0.26.1 tree-sitter-yaral==0.1.0 yaraast==2.1.0; then
+	check "$name" "$python" -W ignore conformance/siem/yaral.py "$vedette"
+else
+	skip "$name" "one of them is not to be had"
 fi
 
 # logscale_grammar builds the grammar that logscale-tools carries as C; the
@@ -180,33 +307,33 @@ logscale_grammar() {
 		"$python" -m zipfile -e "$dir"/logscale_tools-0.1.8-*.whl "$dir" &&
 		cc -shared -fPIC -O1 -I "$dir/logscale_query_language/grammar_src" -o "$dir/grammar.so" "$dir"/logscale_query_language/grammar_src/{parser,scanner}.c
 }
-if command -v cc >/dev/null && package tree_sitter tree-sitter==0.26.1 && package yaml pyyaml && logscale_grammar; then
-	check logscale "$python" conformance/siem/logscale.py "$vedette" "$peers/logscale/grammar.so" --sets "$logscalesets" --cases testdata/cases --examples examples "${trail[@]}"
+name="logscale | query | grammar of logscale-tools 0.1.8, executed by a reader of our own"
+if command -v cc >/dev/null && venv logscale-venv "tree_sitter, yaml" tree-sitter==0.26.1 pyyaml && logscale_grammar; then
+	check "$name" "$python" conformance/siem/logscale.py "$vedette" "$peers/logscale/grammar.so" --sets "$logscalesets" --cases testdata/cases --examples examples "${trail[@]}"
 else
-	skip logscale "a C compiler, tree-sitter or logscale-tools is not to be had"
+	skip "$name" "a C compiler, tree-sitter or logscale-tools is not to be had"
 fi
 
-sigmapython=$peers/sigma-venv/bin/python
-if "$sigmapython" -c 'import sigma.backends.splunk, sigma.backends.loki, sigma.validators.sigmahq' 2>/dev/null || { python3 -m venv --clear "$peers/sigma-venv" && "$sigmapython" -m pip install -q --disable-pip-version-check -r conformance/siem/sigma-requirements.txt; }; then
-	check "sigma, pySigma" "$sigmapython" conformance/siem/sigma_check.py "$vedette"
+name="sigma | query, package | pySigma 1.5.1, its validators and five backends"
+if venv sigma-venv "sigma.backends.splunk, sigma.backends.loki, sigma.validators.sigmahq" -r conformance/siem/sigma-requirements.txt; then
+	check "$name" "$python" conformance/siem/sigma_check.py "$vedette"
 else
-	skip "sigma, pySigma" "pySigma or its backends are not to be had"
+	skip "$name" "one of them is not to be had"
 fi
-
 # The SQLite backend needs another pySigma than the others.
-sigmapython=$peers/sigma-sqlite-venv/bin/python
 rsigma=$peers/rsigma/bin/rsigma
-if [ ! -x "$rsigma" ] && [ "${1:-}" != --quick ] && command -v cargo >/dev/null; then
+if [ ! -x "$rsigma" ] && [ -n "$whole" ] && wanted sigma && command -v cargo >/dev/null; then
 	cargo install --quiet rsigma --version 0.23.0 --locked --no-default-features --features rsigma-runtime --root "$peers/rsigma"
 fi
-with=()
-[ -x "$rsigma" ] && with=(--rsigma "$rsigma" "${trail[@]}")
-if "$sigmapython" -c 'import sigma.backends.sqlite' 2>/dev/null || { python3 -m venv --clear "$peers/sigma-sqlite-venv" && "$sigmapython" -m pip install -q --disable-pip-version-check pysigma==2.0.1 pysigma-backend-sqlite==2.1.1; }; then
-	check "sigma, executed" "$sigmapython" conformance/siem/sigma_run.py "$vedette" --sets "$sigmasets" --cases testdata/cases "${with[@]}"
+with=() engines="pySigma's SQLite backend 2.1.1"
+[ -x "$rsigma" ] && with=(--rsigma "$rsigma" "${trail[@]}") engines="$engines, rsigma 0.23.0"
+name="sigma | query, executed | $engines"
+if venv sigma-sqlite-venv sigma.backends.sqlite pysigma==2.0.1 pysigma-backend-sqlite==2.1.1; then
+	check "$name" "$python" conformance/siem/sigma_run.py "$vedette" --sets "$sigmasets" --cases testdata/cases "${with[@]}"
 else
-	skip "sigma, executed" "pySigma or its SQLite backend is not to be had"
+	skip "$name" "it is not to be had"
 fi
-[ -x "$rsigma" ] || skip "sigma, executed by rsigma" "rsigma is not to be had"
+[ -x "$rsigma" ] || skip "sigma | query, executed | rsigma 0.23.0" "it is not to be had"
 
 # trino_peer puts Trino's server, without connectors but memory's, and its
 # client into $peers/trino.
@@ -226,27 +353,45 @@ trino_peer() {
 	return $status
 }
 
-# hunt ENGINE runs the check of one engine; 77 says that it is not to be had.
+# hunt ENGINE CLIENT VENV MODULE REQUIREMENT... runs the check of one engine.
 hunt() {
-	echo "== hunt, $1"
-	# shellcheck disable=SC2086
-	"$python" conformance/siem/hunt.py "$vedette" --sets "$huntsets" $few --cases testdata/cases --docs docs/hunt.md --trino "$peers/trino" --engines "$1"
-	case $? in
-	0) passed=$((passed + 1)) ;;
-	77) skipped+=("hunt, $1 (not to be had)") ;;
-	*) failed+=("hunt, $1") ;;
-	esac
+	local engine=$1 name="hunt --engine $1 | rows | $2"
+	shift 2
+	wanted "$name" || return 0
+	case " ${hunted[*]} " in *" $engine "*) ;; *) return 0 ;; esac
+	if venv "$@" && { [[ $engine != trino && $engine != athena ]] || trino_peer; }; then
+		# shellcheck disable=SC2086
+		check "$name" "$python" conformance/siem/hunt.py "$vedette" --sets "$huntsets" $few --cases testdata/cases --docs docs/hunt.md --trino "$peers/trino" --engines "$engine"
+	else
+		skip "$name" "it is not to be had"
+	fi
 }
-for engine in "${hunted[@]}"; do
-	case $engine in
-	duckdb) package duckdb_cli duckdb-cli==1.5.6 ;;
-	psql) package psycopg2 psycopg2-binary ;;
-	clickhouse) package chdb chdb ;;
-	trino | athena) trino_peer ;;
-	spark-sql) package pyspark pyspark ;;
-	esac
-	hunt "$engine"
-done
+hunt duckdb "duckdb-cli 1.5.6" venv "duckdb, duckdb_cli" duckdb==1.5.6 duckdb-cli==1.5.6
+hunt psql "psql" venv psycopg2 psycopg2-binary==2.9.13
+hunt clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0
+hunt trino "Trino 476" venv duckdb duckdb==1.5.6
+hunt athena "Trino 476, in Athena's dialect" venv duckdb duckdb==1.5.6
+hunt spark-sql "Spark 4.3.0" spark-venv pyspark pyspark==4.3.0
+
+# results writes the table of a whole run. A target without a row has had no
+# check.
+results() {
+	local row target
+	echo "# Results of conformance/run.sh"
+	echo
+	echo "$(date -u +%F), $(go version | cut -d' ' -f3,4), at commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)."
+	echo "Passed: by the checker named. Unverified: no checker outside was found, a strict reader of our own takes it."
+	echo
+	echo "| target | part | checker | verdict |"
+	echo "| --- | --- | --- | --- |"
+	for row in "${rows[@]}"; do echo "| $row |"; done
+	for target in $("$vedette" compile T1580 -t all -f json -o "$peers/all" | python3 -c 'import json, sys; print(*sorted({r["target"] for r in json.load(sys.stdin)}))'); do
+		printf '%s\n' "${rows[@]}" | cut -d'|' -f1 | grep -qE "(^|[ ,])$target([ ,]|$)" || echo "| $target | query, package | none | unverified |"
+	done
+}
+if [ -n "$whole" ] && [ -z "$only" ]; then
+	results >conformance/RESULTS.md
+fi
 
 echo
 echo "conformance: $passed passed, ${#failed[@]} failed, ${#skipped[@]} skipped"

@@ -12,6 +12,7 @@ import argparse
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,10 @@ def run(query, trail):
     import calendar
     import time
     found = set()
+    # Elasticsearch matches an expression with the whole of a value and by case
+    # ("Regular expression syntax", "EQL syntax reference"); Python eql does
+    # neither.
+    query = re.sub(r'regex "((?:[^"\\]|\\.)*)"', lambda m: f'regex "(?-i:{m[1]})$"', query)
     with eql.parser.elasticsearch_syntax, eql.parser.allow_runs, eql.parser.ignore_missing_functions:
         engine = eql.PythonEngine({"flatten": False})
         engine.add_query(eql.parse_query(query))

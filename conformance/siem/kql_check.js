@@ -11,6 +11,8 @@ const fs = require('fs'), path = require('path'), vm = require('vm');
 
 const [modules, ...files] = process.argv.slice(2);
 const dir = path.join(modules, '@kusto', 'language-service-next');
+// Else a fault in the service prints the whole of its one long line.
+process.on('uncaughtException', e => { console.log(`the language service failed: ${e.stack}`); process.exit(1); });
 for (const f of ['bridge.min.js', 'Kusto.Language.Bridge.min.js']) {
   vm.runInThisContext(fs.readFileSync(path.join(dir, f), 'utf8'), { filename: f });
 }
@@ -18,7 +20,7 @@ const K = globalThis.Kusto.Language, S = K.Symbols, A = globalThis.System.Array;
 const tables = Object.entries(JSON.parse(fs.readFileSync(path.join(__dirname, 'schemas.json'), 'utf8')))
   .map(([name, columns]) => new S.TableSymbol.$ctor7(name, `(${columns})`, null));
 // What a workspace has beside its tables.
-const watchlist = new S.FunctionSymbol.ctor('_GetWatchlist',
+const watchlist = new S.FunctionSymbol.$ctor16('_GetWatchlist',
   '(watchlistAlias: string)', "{ datatable(SearchKey: dynamic, LastUpdatedTimeUTC: datetime)[] }", null);
 const members = A.init([...tables, watchlist], S.Symbol);
 const globals = K.GlobalState.Default.WithDatabase(new S.DatabaseSymbol.$ctor1('workspace', members, false));
@@ -39,7 +41,7 @@ const want = ['TimeGenerated', 'CloudProvider', 'Identity', 'AccountId', 'Discov
 let failed = 0;
 const fail = (file, why) => { failed++; console.log(`${file}: ${why}`); };
 
-for (const wrong of ['AWSCloudTrail | where SourceIPAddress == ""', 'AWSCloudTrail | wher EventName == ""', 'NoTable | count']) {
+for (const wrong of ['_GetWatchlist("x") | project Nothing', 'AWSCloudTrail | where SourceIPAddress == ""', 'AWSCloudTrail | wher EventName == ""', 'NoTable | count']) {
   if (check(wrong).faults.length === 0) fail('checker', `lets pass: ${wrong}`);
 }
 for (const file of files) {

@@ -13,14 +13,27 @@ import (
 // Header returns the lines that stand before a query, without comment signs:
 // what the rule looks for, how it counts, what it needs, and what is lost.
 // They hold no line break and no control character.
-func Header(out *Output) []string { return header(out, false) }
+func Header(out *Output) []string { return header(out, whole) }
 
 // ShortHeader is [Header] without what the detection file says too, and with
 // no more than the names of what is lost, for queries near their product's
 // limit. What it leaves out belongs into the package's description.
-func ShortHeader(out *Output) []string { return header(out, true) }
+func ShortHeader(out *Output) []string { return header(out, short) }
 
-func header(out *Output, short bool) []string {
+// BareHeader is [ShortHeader] with the number of warnings in place of their
+// texts, for queries nearer still.
+func BareHeader(out *Output) []string { return header(out, bare) }
+
+// size is how much of the header is printed.
+type size uint8
+
+const (
+	bare size = iota
+	short
+	whole
+)
+
+func header(out *Output, size size) []string {
 	r := out.Rule
 	var lines []string
 	add := func(format string, args ...any) {
@@ -29,7 +42,7 @@ func header(out *Output, short bool) []string {
 	add("%s", r.Title)
 	add("%s %s (%s), profile %s. ATT&CK %s. Severity %s%s.", r.Detection, r.Version, r.ID, r.Profile,
 		strings.Join(r.Techniques, ", "), r.Severity, confidence(r.Confidence))
-	if !short {
+	if size == whole {
 		add("%s", r.Description)
 	}
 	add("Window: %s of %s. Fires at %s.", r.Window.Kind, Duration(r.Window.Length), TriggerText(r.Trigger))
@@ -39,7 +52,7 @@ func header(out *Output, short bool) []string {
 	case allAre(out, Duplicates, Exact):
 		add("Copies of one act, known by the log's own id of it, count once.")
 	}
-	if len(r.FalsePositives) > 0 && !short {
+	if len(r.FalsePositives) > 0 && size == whole {
 		add("Known false positives: %s.", strings.Join(r.FalsePositives, "; "))
 	}
 	for _, p := range out.Parameters {
@@ -49,10 +62,15 @@ func header(out *Output, short bool) []string {
 			add("CHECK %s %s, below (%s).", p.Log, p.Name, p.Why)
 		}
 	}
-	for _, w := range slices.Concat(r.Warnings, out.Warnings) {
+	warnings := slices.Concat(r.Warnings, out.Warnings)
+	if size == bare && len(warnings) > 0 {
+		add("WARNING: %d (compile --format json says what).", len(warnings))
+		warnings = nil
+	}
+	for _, w := range warnings {
 		add("WARNING: %s", w)
 	}
-	if short {
+	if size != whole {
 		for _, said := range []Said{Approximated, Impossible} {
 			if list := Lost(out, said); len(list) > 0 {
 				add("%s: %s (compile --format json says how).", said, strings.Join(list, ", "))

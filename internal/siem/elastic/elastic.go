@@ -320,7 +320,12 @@ func (p *printer) counts() {
 	w := siem.Words{Events: siem.ColEvents, APIs: siem.ColAPIs, Targets: siem.ColTargets, And: " AND ", Or: " OR "}
 	p.line("| WHERE %s", w.Condition(p.r.Trigger))
 	p.line("| EVAL TimeGenerated = WindowStart, APIList = MV_SLICE(MV_SORT(APIList), 0, %d), SourceIPs = MV_SLICE(MV_SORT(SourceIPs), 0, %d),", p.r.MaxAPIs-1, p.r.MaxAddresses-1)
-	if len(p.r.Bands) > 0 {
+	switch {
+	case len(p.r.Bands) == 0:
+		p.line("    RiskScore = 0")
+	case len(p.r.Bands[0].When) == 0:
+		p.line("    RiskScore = %d", p.r.Bands[0].Risk) // a CASE of nothing but its end is none
+	default:
 		p.line("    RiskScore = CASE(")
 		last := 0
 		for _, band := range p.r.Bands {
@@ -331,8 +336,6 @@ func (p *printer) counts() {
 			p.line("      %s, %d,", w.Condition(band.When), band.Risk)
 		}
 		p.line("      %d)", last)
-	} else {
-		p.line("    RiskScore = 0")
 	}
 	columns := siem.Columns()
 	if p.r.CountsTargets() {

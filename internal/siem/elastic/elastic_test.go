@@ -187,6 +187,14 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestOneRisk holds that a rule with one risk says it without a choice.
+func TestOneRisk(t *testing.T) {
+	out, err := Backend{}.Compile(siemtest.Rules()["one risk"], Backend{}.Fields())
+	if err != nil || !strings.Contains(out.Query, "RiskScore = 50\n") {
+		t.Errorf("%v\n%s", err, out.Query)
+	}
+}
+
 // TestReadRejects holds that the reader sees what is wrong.
 func TestReadRejects(t *testing.T) {
 	for _, wrong := range []string{
@@ -279,6 +287,17 @@ func FuzzQuote(f *testing.F) {
 			if i != len(lit)-1 || b.String() != s {
 				t.Errorf("%q reads back as %q", lit, b.String())
 			}
+		}
+		// A phrase of Lucene ends at the first quote without a backslash.
+		phrase := luceneQuote(s)
+		i := 1
+		for ; i < len(phrase) && phrase[i] != '"'; i++ {
+			if phrase[i] == '\\' {
+				i++
+			}
+		}
+		if i != len(phrase)-1 || strings.ContainsFunc(phrase, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+			t.Errorf("%q of %q does not end where it ends", phrase, s)
 		}
 	})
 }

@@ -56,14 +56,14 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	p.grades()
 	out.Grades = g.List()
 	text := p.settings(places) + p.text.String()
-	out.Query = comment(siem.Header(out)) + text
-	if utf8.RuneCountInString(out.Query) > maxQuery {
-		out.Query = comment(siem.ShortHeader(out)) + text
+	n := 0
+	for _, header := range []func(*siem.Output) []string{siem.Header, siem.ShortHeader, siem.BareHeader} {
+		out.Query = comment(header(out)) + text
+		if n = utf8.RuneCountInString(out.Query); n <= maxQuery {
+			return out, nil
+		}
 	}
-	if n := utf8.RuneCountInString(out.Query); n > maxQuery {
-		return nil, fmt.Errorf("%w: the query of %s has %d characters, Sentinel takes %d", siem.ErrNotSaid, r.ID, n, maxQuery)
-	}
-	return out, nil
+	return nil, fmt.Errorf("%w: the query of %s has %d characters, Sentinel takes %d: compile it for each --cloud by itself", siem.ErrNotSaid, r.ID, n, maxQuery)
 }
 
 func comment(lines []string) string {
@@ -342,6 +342,9 @@ func condition(c plan.Condition) string {
 
 // bands prints the risk of a row that fires.
 func bands(list []plan.Band) string {
+	if len(list[0].When) == 0 {
+		return strconv.Itoa(list[0].Risk) // a case of nothing but its end is none
+	}
 	var b strings.Builder
 	b.WriteString("case(")
 	for _, band := range list {

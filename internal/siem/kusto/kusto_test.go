@@ -1,9 +1,74 @@
 package kusto
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
+	"vedette/internal/siem"
 	"vedette/internal/siem/siemtest"
 )
 
 func TestSuite(t *testing.T) { siemtest.Run(t, Backend{}) }
+
+// TestOneRisk holds that a rule with one risk says it without a choice.
+func TestOneRisk(t *testing.T) {
+	out, err := Backend{}.Compile(siemtest.Rules()["one risk"], Backend{}.Fields())
+	if err != nil || !strings.Contains(out.Query, "RiskScore = 50\n") {
+		t.Errorf("%v\n%s", err, out.Query)
+	}
+}
+
+// TestTemplateExpressions holds that no text of a rule is an expression to the
+// template language, nor a column to the name of an alert.
+func TestTemplateExpressions(t *testing.T) {
+	r := siemtest.Rules()["scheduled"]
+	r.Title, r.Description = "[concat('x')] {{SourceIPs}}", "[parameters('workspace')]"
+	r.Schedule = &siem.Schedule{Every: 15 * time.Minute, Settle: 15 * time.Minute}
+	out, err := Backend{}.Compile(r, Backend{}.Fields())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := Backend{}.Package([]*siem.Output{out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	var walk func(key string, x any)
+	walk = func(key string, x any) {
+		switch x := x.(type) {
+		case map[string]any:
+			for k, v := range x {
+				walk(k, v)
+			}
+		case []any:
+			for _, v := range x {
+				walk(key, v)
+			}
+		case string:
+			if !strings.HasPrefix(x, "[") || key == "name" || key == "dependsOn" {
+				break
+			}
+			seen++
+			if !strings.HasPrefix(x, "[[") {
+				t.Errorf("%s is an expression: %s", key, x)
+			}
+			if strings.Contains(x, "{{SourceIPs}}") && key == "alertDisplayNameFormat" {
+				t.Errorf("%s shows a column: %s", key, x)
+			}
+		}
+	}
+	for _, f := range files {
+		if f.Path == "azuredeploy.json" {
+			var doc any
+			if err := json.Unmarshal(f.Data, &doc); err != nil {
+				t.Fatal(err)
+			}
+			walk("", doc)
+		}
+	}
+	if seen < 3 {
+		t.Errorf("%d texts begin with a bracket", seen)
+	}
+}

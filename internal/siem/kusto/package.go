@@ -130,7 +130,7 @@ func (b Backend) analytics(out *siem.Output) analyticsRule {
 			"WindowStart": siem.ColTime, "Risk": siem.ColRisk,
 		},
 		AlertDetailsOverride: alertDetails{
-			r.Title + " by {{" + siem.ColIdentity + "}}",
+			strings.ReplaceAll(r.Title, "{{", "{ {") + " by {{" + siem.ColIdentity + "}}", // two brackets stand for a column
 			"{{" + siem.ColEvents + "}} calls of {{" + siem.ColAPIs + "}} kinds by {{" + siem.ColIdentity + "}}.",
 		},
 		EventGrouping: eventGrouping{"AlertPerResult"},
@@ -172,6 +172,9 @@ func description(out *siem.Output) string {
 	}
 	if len(r.References) > 0 {
 		s += "\nReferences: " + strings.Join(r.References, ", ")
+	}
+	for _, w := range slices.Concat(r.Warnings, out.Warnings) {
+		s += "\nWarning: " + w + "."
 	}
 	for _, l := range siem.Losses(out) {
 		s += "\n" + l
@@ -246,6 +249,7 @@ func alertRule(out *siem.Output, y analyticsRule) armResource {
 		}
 	}
 	y.Incidents.Grouping.Lookback = iso(24 * time.Hour)
+	y.AlertDetailsOverride.Name = arm(y.AlertDetailsOverride.Name)
 	return armResource{
 		Type: "Microsoft.OperationalInsights/workspaces/providers/alertRules", APIVersion: apiVersion, Kind: "Scheduled",
 		Name: "[concat(parameters('workspace'), '/Microsoft.SecurityInsights/" + y.ID + "')]", DependsOn: []string{watchlistID},
@@ -270,7 +274,7 @@ func alertRule(out *siem.Output, y analyticsRule) armResource {
 			IncidentConfiguration incidents         `json:"incidentConfiguration"`
 			TemplateVersion       string            `json:"templateVersion"`
 		}{
-			y.Name, arm(y.Description), y.Severity, true, arm(y.Query), iso(out.Rule.Schedule.Every), iso(out.Rule.Lookback()),
+			arm(y.Name), arm(y.Description), y.Severity, true, arm(y.Query), iso(out.Rule.Schedule.Every), iso(out.Rule.Lookback()),
 			"GreaterThan", 0, iso(time.Hour), false, y.Tactics, techniques, y.EntityMappings, y.CustomDetails,
 			y.AlertDetailsOverride, y.EventGrouping, y.Incidents, y.Version,
 		},

@@ -93,6 +93,9 @@ func rules() map[string]*siem.Rule {
 	r.Trigger = plan.Condition{{DistinctTargets: 40}}
 	r.Bands = []plan.Band{{Risk: 50, When: plan.Condition{{DistinctTargets: 40}}}}
 	list["sweep"] = r
+	r = Rule(Logs()...)
+	r.Bands = []plan.Band{{Risk: 50}} // no language has a choice of nothing but its end
+	list["one risk"] = r
 	r = Rule(event.CloudTrailManagement, event.AzureActivity)
 	r.Profile, r.ID, r.KeepCopies = "seed", "t1580-seed", true
 	for i := range r.Legs {

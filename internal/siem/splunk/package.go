@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
-
-	yaml "go.yaml.in/yaml/v4"
 
 	"vedette/internal/siem"
 )
@@ -15,33 +12,38 @@ import (
 const app = "vedette_discovery"
 
 // Package returns an app with scheduled searches and the lookup of exceptions,
-// and the same rules as detections in the schema of contentctl.
+// and a content pack of contentctl with the same rules as detections.
 func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
 	var searches bytes.Buffer
-	var files []siem.File
 	for _, out := range outputs {
 		if out.Rule.Schedule == nil {
 			return nil, fmt.Errorf("rule %s has no schedule", out.Rule.ID)
 		}
 		stanza(&searches, out)
-		text, err := detection(out)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, siem.File{Path: "detections/cloud/" + underscored(out.Rule.ID) + ".yml", Data: text})
+	}
+	files, err := contentPack(outputs)
+	if err != nil {
+		return nil, err
 	}
 	return append(files,
 		siem.File{Path: app + "/default/app.conf", Data: []byte(appConf)},
 		siem.File{Path: app + "/default/savedsearches.conf", Data: searches.Bytes()},
 		siem.File{Path: app + "/default/transforms.conf", Data: []byte("[" + Lookup + "]\nfilename = " + Lookup + ".csv\nmatch_type = WILDCARD(Identity)\nmax_matches = 1\n")},
-		siem.File{Path: app + "/lookups/" + Lookup + ".csv", Data: []byte("Identity,Reason,Owner,Expires\n")},
-		siem.File{Path: app + "/metadata/default.meta", Data: []byte("[]\naccess = read : [ * ], write : [ admin ]\nexport = system\n")},
+		siem.File{Path: app + "/lookups/" + Lookup + ".csv", Data: []byte(exceptions)},
+		siem.File{Path: app + "/metadata/default.meta", Data: []byte("[]\naccess = read : [ * ], write : [ admin, sc_admin ]\nexport = system\n")},
 		siem.File{Path: "README.md", Data: []byte(readme)},
 	), nil
 }
 
-const appConf = `[install]
-is_configured = 1
+// exceptions is the head of the list of identities that searches leave out.
+const exceptions = "Identity,Reason,Owner,Expires\n"
+
+const appConf = `[id]
+name = vedette_discovery
+version = 1.0.0
+
+[install]
+is_configured = 0
 
 [ui]
 is_visible = 0
@@ -54,6 +56,7 @@ version = 1.0.0
 
 [package]
 id = vedette_discovery
+check_for_updates = 0
 `
 
 const readme = `# Vedette's rules for Splunk
@@ -62,7 +65,8 @@ const readme = `# Vedette's rules for Splunk
   Its searches run every quarter of an hour over windows that have closed and settled, each window once.
 - ` + "`lookups/vedette_exceptions.csv`" + ` lists identities that the searches leave out, with why, who answers for it and
   until when; * stands for any text.
-- ` + "`detections/`" + ` has the same rules for a build with contentctl.
+- ` + "`contentctl/`" + ` has the same rules as detections, with the story, the lookup and the data sources that they name: copy it
+  over a content pack that ` + "`contentctl init`" + ` made.
 - The searches look for source types without an index: name the indexes of your cloud logs in front, for speed.
 `
 
@@ -109,92 +113,4 @@ func score(r *siem.Rule) int {
 // confLine makes a text fit for one line of a .conf file.
 func confLine(s string) string {
 	return strings.TrimRight(strings.ReplaceAll(siem.PlainLine(s), "`", "'"), `\`)
-}
-
-func underscored(s string) string { return strings.ReplaceAll(s, "-", "_") }
-
-// contentRule is a detection of contentctl 5.
-type contentRule struct {
-	Name           string         `yaml:"name"`
-	ID             string         `yaml:"id"`
-	Version        int            `yaml:"version"`
-	Date           string         `yaml:"date"`
-	Author         string         `yaml:"author"`
-	Status         string         `yaml:"status"`
-	Type           string         `yaml:"type"`
-	Description    string         `yaml:"description"`
-	DataSource     []string       `yaml:"data_source"`
-	Search         string         `yaml:"search"`
-	HowToImplement string         `yaml:"how_to_implement"`
-	FalsePositives string         `yaml:"known_false_positives"`
-	References     []string       `yaml:"references"`
-	RBA            *rba           `yaml:"rba,omitempty"`
-	Tags           map[string]any `yaml:"tags"`
-}
-
-type rba struct {
-	Message string       `yaml:"message"`
-	Risk    []riskObject `yaml:"risk_objects"`
-	Threat  []string     `yaml:"threat_objects"`
-}
-
-type riskObject struct {
-	Field string `yaml:"field"`
-	Type  string `yaml:"type"`
-	Score int    `yaml:"score"`
-}
-
-func detection(out *siem.Output) ([]byte, error) {
-	r := out.Rule
-	kind := "TTP"
-	if r.Kind == siem.Burst {
-		kind = "Anomaly"
-	}
-	var sources []string
-	fields := Backend{}.Fields()
-	how := "Needs"
-	for _, l := range r.Legs {
-		m := fields.Logs[l.Log.String()]
-		if m == nil {
-			continue
-		}
-		sources = append(sources, m.Set["data_source"])
-		how += " " + m.Needs + ";"
-	}
-	rule := contentRule{
-		Name: contentName(r), ID: siem.UUID("splunk", r), Version: 1, Date: date, Author: "Vedette", Status: "production", Type: kind,
-		Description: siem.PlainLine(r.Description), DataSource: sources, Search: out.Query,
-		HowToImplement: siem.PlainLine(how + " the lookup " + Lookup + ". " + strings.Join(siem.Losses(out), " ")),
-		FalsePositives: siem.PlainLine(strings.Join(r.FalsePositives, "; ")), References: r.References,
-		RBA: &rba{"$DiscoveryCount$ calls of $DistinctAPIs$ kinds by $Identity$ in $AccountId$", []riskObject{{"Identity", "user", score(r)}}, []string{}},
-		Tags: map[string]any{
-			"analytic_story": []string{"Suspicious Cloud Instance Activities"}, "asset_type": "Cloud Account",
-			"mitre_attack_id": slices.Clone(r.Techniques), "product": []string{"Splunk Enterprise", "Splunk Enterprise Security", "Splunk Cloud"},
-			"security_domain": "threat",
-		},
-	}
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(rule); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-// date is when the form of these detections last changed: what is compiled
-// must not depend on the day.
-const date = "2026-11-23"
-
-// contentName keeps to what contentctl takes for a name: letters, digits and
-// a few signs, no more than 67 of them.
-func contentName(r *siem.Rule) string {
-	name := strings.Map(func(c rune) rune {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ' ' || c == '-' {
-			return c
-		}
-		return -1
-	}, r.Title)
-	name = strings.Join(strings.Fields(name), " ")
-	return strings.TrimSpace(name[:min(len(name), 60)])
 }

@@ -251,7 +251,8 @@ func among(names []plan.Name) string {
 func in(expr string, values []string) string {
 	var plain, any []string
 	for _, v := range values {
-		if strings.ContainsFunc(v, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		// A backtick begins a macro or a comment, perhaps in quotes too.
+		if strings.ContainsFunc(v, func(r rune) bool { return r == '`' || !unicode.IsGraphic(r) }) {
 			any = append(any, "match("+expr+", "+quote("^"+exactly(v)+"$")+")")
 		} else {
 			plain = append(plain, quote(v))

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"time"
@@ -92,6 +93,10 @@ func (b Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	for _, at := range places {
 		text.WriteString("-- Reads " + at.Source + ": " + siem.PlainLine(at.Needs) + ".\n")
 	}
+	if b.d.streams {
+		text.WriteString("-- Each table has a time attribute " + timeColumn + " with a watermark: the statements that make them stand beside this one.\n")
+		out.Further = append(out.Further, p.tablesForm())
+	}
 	text.WriteString(p.text.String())
 	out.Query = text.String()
 	return out, nil
@@ -103,6 +108,8 @@ type printer struct {
 	out  *siem.Output
 	g    *siem.Grades
 	text strings.Builder
+	// tables are the statements that make the tables that a stream reads.
+	tables []string
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -175,6 +182,10 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 		name, account, region = siem.RawAPI, siem.RawAccount, siem.RawRegion
 	}
 	columns := []string{role(siem.Time) + " AS ts"}
+	if p.d.streams {
+		p.tables = append(p.tables, p.table(m.Source, role(siem.Time)))
+		columns = []string{timeColumn + " AS ts"}
+	}
 	if !l.Raw {
 		columns = append(columns, role(siem.Service)+" AS service")
 	}
@@ -182,7 +193,7 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	if identity == siem.Session {
 		who = "CASE WHEN " + who + " <> '' THEN " + who + " ELSE " + role(siem.Principal) + " END"
 	}
-	columns = append(columns, role(name)+" AS name", who+" AS identity", role(account)+" AS account",
+	columns = append(columns, role(name)+" AS name", who+" AS caller", role(account)+" AS account",
 		or(role(region))+" AS region", or(role(siem.Address))+" AS address", or(role(siem.EventID))+" AS event_id")
 	if p.r.CountsTargets() {
 		columns = append(columns, or(role(siem.Target))+" AS target")
@@ -221,7 +232,7 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	if l.Raw {
 		api = "name"
 	}
-	p.line("  SELECT ts, %s AS provider, identity, account, %s AS api, region, address, event_id%s", p.d.string(siem.Provider(l.Log.Cloud())), api, p.target(api))
+	p.line("  SELECT ts, %s AS provider, caller, account, %s AS api, region, address, event_id%s", p.d.string(siem.Provider(l.Log.Cloud())), api, p.target(api))
 	p.line("  FROM (")
 	p.line("    SELECT")
 	for i, c := range columns {
@@ -244,9 +255,9 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	for _, w := range p.within("ts") {
 		p.line("    AND %s", w)
 	}
-	if p.r.Schedule != nil {
+	if p.r.Schedule != nil && !p.d.streams {
 		p.line("    AND ts > %s", p.ago(p.r.Lookback()))
-		p.line("    AND identity NOT IN (SELECT identity FROM %s)", ExceptionTable)
+		p.line("    AND caller NOT IN (SELECT caller FROM %s)", ExceptionTable)
 	}
 	roles := []siem.Role{siem.Time, siem.Service, name, account, region, siem.Address, siem.EventID, identity}
 	if !l.Raw {
@@ -282,7 +293,7 @@ func (p *printer) selection(l *siem.Leg) string {
 		}
 		where := column + " IN (" + strings.Join(names, ", ") + ")"
 		if l.NeedsCaller {
-			where += "\n    AND identity <> ''"
+			where += "\n    AND caller <> ''"
 		}
 		return where
 	}
@@ -355,7 +366,7 @@ func (p *printer) details(prefix string) []string {
 func (p *printer) tumbling() {
 	p.line("windows AS (")
 	p.line("  SELECT")
-	p.line("    %s AS window_start, provider, identity, account,", p.d.bin("ts", p.r.Window.Length))
+	p.line("    %s AS window_start, provider, caller, account,", p.d.bin("ts", p.r.Window.Length))
 	p.line("    %s", strings.Join(append(p.figures(""), p.details("")...), ",\n    "))
 	p.line("  FROM calls")
 	p.line("  GROUP BY 1, 2, 3, 4")
@@ -371,10 +382,10 @@ func (p *printer) sliding() {
 		p.g.Say(siem.Windowing, siem.Approximated, "of a burst that goes on more than "+siem.Duration(length)+" past an end of the time asked about, the rest is left out")
 	}
 	p.line("windows AS (")
-	p.line("  SELECT a.ts AS window_start, a.provider, a.identity, a.account,")
+	p.line("  SELECT a.ts AS window_start, a.provider, a.caller, a.account,")
 	p.line("    %s", strings.Join(p.figures("c."), ", "))
-	p.line("  FROM (SELECT DISTINCT ts, provider, identity, account FROM calls) AS a")
-	p.line("  JOIN calls AS c ON c.provider = a.provider AND c.identity = a.identity AND c.account = a.account")
+	p.line("  FROM (SELECT DISTINCT ts, provider, caller, account FROM calls) AS a")
+	p.line("  JOIN calls AS c ON c.provider = a.provider AND c.caller = a.caller AND c.account = a.account")
 	p.line("  WHERE c.ts >= a.ts AND c.ts < %s", p.d.plus("a.ts", length))
 	p.line("  GROUP BY 1, 2, 3, 4")
 	p.line("),")
@@ -383,59 +394,38 @@ func (p *printer) sliding() {
 		risk = p.risk("")
 	}
 	p.line("firing AS (")
-	p.line("  SELECT window_start, provider, identity, account, %s AS risk,", risk)
-	p.line("    lag(window_start) OVER (PARTITION BY provider, identity, account ORDER BY window_start) AS previous")
+	p.line("  SELECT window_start, provider, caller, account, %s AS risk,", risk)
+	p.line("    lag(window_start) OVER (PARTITION BY provider, caller, account ORDER BY window_start) AS previous")
 	p.line("  FROM windows")
 	p.line("  WHERE %s", p.trigger(""))
 	p.line("),")
 	p.line("numbered AS (")
-	p.line("  SELECT window_start, provider, identity, account, risk,")
+	p.line("  SELECT window_start, provider, caller, account, risk,")
 	p.line("    sum(CASE WHEN window_start < %s THEN 0 ELSE 1 END)", p.d.plus("previous", length))
-	p.line("      OVER (PARTITION BY provider, identity, account ORDER BY window_start) AS burst")
+	p.line("      OVER (PARTITION BY provider, caller, account ORDER BY window_start) AS burst")
 	p.line("  FROM firing")
 	p.line("),")
 	p.line("bursts AS (")
-	p.line("  SELECT provider, identity, account, burst, min(window_start) AS begins, %s AS ends, max(risk) AS risk", p.d.plus("max(window_start)", length))
+	p.line("  SELECT provider, caller, account, burst, min(window_start) AS begins, %s AS ends, max(risk) AS risk", p.d.plus("max(window_start)", length))
 	p.line("  FROM numbered")
-	p.line("  GROUP BY provider, identity, account, burst")
+	p.line("  GROUP BY provider, caller, account, burst")
 	p.line("),")
 	p.line("found AS (")
-	p.line("  SELECT b.begins AS window_start, b.provider, b.identity, b.account, b.risk,")
+	p.line("  SELECT b.begins AS window_start, b.provider, b.caller, b.account, b.risk,")
 	p.line("    %s", strings.Join(append(p.figures("c."), p.details("c.")...), ",\n    "))
 	p.line("  FROM bursts AS b")
-	p.line("  JOIN calls AS c ON c.provider = b.provider AND c.identity = b.identity AND c.account = b.account")
+	p.line("  JOIN calls AS c ON c.provider = b.provider AND c.caller = b.caller AND c.account = b.account")
 	p.line("  WHERE c.ts >= b.begins AND c.ts < b.ends")
-	p.line("  GROUP BY b.begins, b.provider, b.identity, b.account, b.risk")
+	p.line("  GROUP BY b.begins, b.provider, b.caller, b.account, b.risk")
 	p.line(")")
 	p.rows("found", "risk", "")
-}
-
-// stream counts in the windows of an engine that reads without end.
-func (p *printer) stream() {
-	size := "INTERVAL '" + minutes(p.r.Window.Length) + "' MINUTE"
-	windows := "TUMBLE(TABLE calls, DESCRIPTOR(ts), " + size + ")"
-	if p.r.Window.Kind == siem.Overlapping {
-		hop := p.r.Window.Length / 3
-		windows = "HOP(TABLE calls, DESCRIPTOR(ts), INTERVAL '" + minutes(hop) + "' MINUTE, " + size + ")"
-		p.g.Say(siem.Windowing, siem.Approximated, fmt.Sprintf("windows start every %s: a burst of up to %s lies whole in one, a longer one may be split",
-			siem.Duration(hop), siem.Duration(p.r.Window.Length-hop)))
-	}
-	p.g.Say(siem.Lists, siem.Approximated, "lists are neither capped nor in order")
-	p.g.Say(siem.Order, siem.Approximated, "rows come as windows close, in no order")
-	p.line("windows AS (")
-	p.line("  SELECT window_start, provider, identity, account,")
-	p.line("    %s", strings.Join(append(p.figures(""), p.details("")...), ",\n    "))
-	p.line("  FROM TABLE(%s)", windows)
-	p.line("  GROUP BY window_start, window_end, provider, identity, account")
-	p.line(")")
-	p.rows("windows", p.risk(""), p.trigger(""))
 }
 
 // rows names the columns, keeps what fires and sorts.
 func (p *printer) rows(from, risk, where string) {
 	type column struct{ expr, name string }
 	columns := []column{
-		{"window_start", siem.ColTime}, {"provider", siem.ColProvider}, {"identity", siem.ColIdentity}, {"account", siem.ColAccount},
+		{"window_start", siem.ColTime}, {"provider", siem.ColProvider}, {"caller", siem.ColIdentity}, {"account", siem.ColAccount},
 		{"events", siem.ColEvents}, {"apis", siem.ColAPIs}, {"api_list", siem.ColAPIList}, {"regions", siem.ColRegions},
 		{"addresses", siem.ColAddresses}, {"first_seen", siem.ColFirst}, {"last_seen", siem.ColLast},
 	}
@@ -457,12 +447,15 @@ func (p *printer) rows(from, risk, where string) {
 		p.line("%s %s", and, w)
 		and = "  AND"
 	}
-	if s := p.r.Schedule; s != nil {
+	switch s := p.r.Schedule; {
+	case s == nil:
+		p.g.Say(siem.Exceptions, siem.Unused, "")
+	case p.d.streams: // a window comes when it has closed, and a join takes its time away before
+		p.line("%s caller NOT IN (SELECT caller FROM %s)", and, ExceptionTable)
+	default:
 		settled := p.d.plus("window_start", p.r.Window.Length+s.Settle)
 		p.line("%s %s <= %s", and, settled, p.now())
 		p.line("  AND %s > %s", settled, p.ago(s.Every))
-	} else {
-		p.g.Say(siem.Exceptions, siem.Unused, "")
 	}
 	if !p.d.streams {
 		p.line("ORDER BY %s DESC, %s DESC, %s, %s, %s, %s", p.name(siem.ColRisk), p.name(siem.ColEvents), p.name(siem.ColProvider),
@@ -530,6 +523,9 @@ func (p *printer) risk(prefix string) string {
 	if len(p.r.Bands) == 0 {
 		return "0"
 	}
+	if len(p.r.Bands[0].When) == 0 {
+		return strconv.Itoa(p.r.Bands[0].Risk) // a CASE of nothing but its end is none
+	}
 	var b strings.Builder
 	b.WriteString("CASE")
 	last := 0
@@ -548,33 +544,3 @@ func only(list []event.Outcome, o event.Outcome) bool { return len(list) == 1 &&
 
 // indent puts the further lines of an expression under its first.
 func indent(expr, by string) string { return strings.ReplaceAll(expr, "\n", "\n"+by) }
-
-// Package returns the statements and the table of exceptions that they read.
-func (b Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
-	files := []siem.File{{Path: "exceptions.sql", Data: []byte(b.exceptions())}}
-	for _, o := range outputs {
-		files = append(files, siem.File{Path: o.Rule.ID + ".sql", Data: []byte(o.Query)})
-	}
-	return files, nil
-}
-
-func (b Backend) exceptions() string {
-	kind := map[string]string{"bigquery": "STRING", "spark": "STRING", "clickhouse": "String", "athena": "string", "flink": "STRING"}[b.d.name]
-	if kind == "" {
-		kind = "VARCHAR"
-		if b.d.name == "postgresql" {
-			kind = "text"
-		}
-	}
-	end := ""
-	switch b.d.name {
-	case "clickhouse":
-		end = " ENGINE = MergeTree ORDER BY identity"
-	case "athena":
-		end = "\nLOCATION 's3://BUCKET/vedette_exceptions/' TBLPROPERTIES ('table_type' = 'ICEBERG')"
-	case "flink":
-		end = " WITH ('connector' = 'filesystem', 'path' = 'file:///PATH', 'format' = 'csv')"
-	}
-	return "-- Identities that scheduled rules leave out, with why, who answers for it, and until when.\n" +
-		"CREATE TABLE " + ExceptionTable + " (identity " + kind + ", reason " + kind + ", owner " + kind + ", expires " + kind + ")" + end + ";\n"
-}
