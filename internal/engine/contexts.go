@@ -62,57 +62,76 @@ func (c *contexts) at(i uint32) context {
 // callerOf returns the number of the caller of context number i.
 func (c *contexts) callerOf(i uint32) uint32 { return c.meetings.keys[i].caller }
 
-// contextCache is one goroutine's view of the contexts: three direct-mapped
-// tables, so that the usual call costs one short hash.
+// contextCache is one goroutine's view of the contexts: direct-mapped tables,
+// the first of which answers for the usual call by one look-up.
 type contextCache struct {
-	refs     [1 << 12]numbered[uint64] // callers by event.Actor.Ref
-	callers  [1 << 10]numbered[hash128]
-	stations [1 << 11]numbered[hash128]
-	meetings [1 << 13]numbered[meeting]
+	contexts [1 << 13]knownContext
+	callers  [1 << 12]numbered
+	stations [1 << 11]numbered
 	buf      []byte
+}
+
+// knownContext is the number of the context of a caller, by event.Actor.Ref,
+// at a station. No Ref is 0.
+type knownContext struct {
+	ref     uint64
+	station hash128
+	n       uint32
 }
 
 // numbered is an entry of a cache. The zero entry is that of key zero with
 // number 0, which is wrong: none is set marks it.
-type numbered[K any] struct {
-	key K
+type numbered struct {
+	key hash128
 	n   uint32
 	set bool
 }
 
 // context returns the number of the event's context.
 func (e *Engine) context(cc *contextCache, ev *event.Event) uint32 {
-	m := meeting{e.caller(cc, ev), e.station(cc, ev)}
-	hit := &cc.meetings[m.slot()%uint64(len(cc.meetings))]
-	if !hit.set || hit.key != m {
-		*hit = numbered[meeting]{m, e.contexts.meetings.get(m, func() struct{} { return struct{}{} }), true}
+	ref := ev.Actor.Ref
+	at := e.hashParts(cc, cc.buf[:0], ev.Address, ev.Endpoint, ev.UserAgent, ev.Recipient)
+	hit := &cc.contexts[(at.a^ref*0x9e3779b97f4a7c15)%uint64(len(cc.contexts))]
+	if ref != 0 && hit.ref == ref && hit.station == at {
+		return hit.n
 	}
-	return hit.n
+	m := meeting{e.caller(cc, ev), e.station(cc, ev, at)}
+	n := e.contexts.meetings.get(m, func() struct{} { return struct{}{} })
+	if ref != 0 {
+		*hit = knownContext{ref, at, n}
+	}
+	return n
 }
 
+// caller returns the number of the event's caller.
 func (e *Engine) caller(cc *contextCache, ev *event.Event) uint32 {
-	a := &ev.Actor
-	ref := &cc.refs[a.Ref%uint64(len(cc.refs))]
-	if a.Ref != 0 && ref.key == a.Ref {
-		return ref.n
+	// A Ref stands for all that follows.
+	h := hash128{ev.Actor.Ref, 0}
+	if h.a == 0 {
+		h = e.hashCaller(cc, ev)
 	}
-	b := append(cc.buf[:0], byte(ev.Cloud), byte(a.Kind))
-	h := e.hashParts(cc, b, a.Principal, a.Name, ev.Account, a.Session, a.Key, a.Label, a.Creator)
 	hit := &cc.callers[h.a%uint64(len(cc.callers))]
 	if !hit.set || hit.key != h {
-		*hit = numbered[hash128]{h, e.contexts.callers.get(h, func() caller { return e.newCaller(ev) }), true}
-	}
-	if a.Ref != 0 {
-		*ref = numbered[uint64]{a.Ref, hit.n, true}
+		whole := h
+		if ev.Actor.Ref != 0 {
+			whole = e.hashCaller(cc, ev)
+		}
+		*hit = numbered{h, e.contexts.callers.get(whole, func() caller { return e.newCaller(ev) }), true}
 	}
 	return hit.n
 }
 
-func (e *Engine) station(cc *contextCache, ev *event.Event) uint32 {
-	h := e.hashParts(cc, cc.buf[:0], ev.Address, ev.Endpoint, ev.UserAgent, ev.Recipient)
+func (e *Engine) hashCaller(cc *contextCache, ev *event.Event) hash128 {
+	a := &ev.Actor
+	b := append(cc.buf[:0], byte(ev.Cloud), byte(a.Kind))
+	return e.hashParts(cc, b, a.Principal, a.Name, ev.Account, a.Session, a.Key, a.Label, a.Creator)
+}
+
+// station returns the number of the event's station, whose hash is h.
+func (e *Engine) station(cc *contextCache, ev *event.Event, h hash128) uint32 {
 	hit := &cc.stations[h.a%uint64(len(cc.stations))]
 	if !hit.set || hit.key != h {
-		*hit = numbered[hash128]{h, e.contexts.stations.get(h, func() station {
+		*hit = numbered{h, e.contexts.stations.get(h, func() station {
 			in := e.symbols.internClipped
 			return station{address: in(ev.Address), endpoint: in(ev.Endpoint), agent: in(ev.UserAgent), recipient: in(ev.Recipient)}
 		}), true}

@@ -72,7 +72,7 @@ type keySet struct {
 // reset empties the set and makes room for n keys.
 func (s *keySet) reset(n int) {
 	size := 1 << bits.Len(uint(2*n))
-	if len(s.slots) < size {
+	if cap(s.slots) < size {
 		s.slots = make([]int32, size)
 	} else {
 		s.slots = s.slots[:size]

@@ -128,6 +128,10 @@ type Collector struct {
 	matcher *plan.Matcher
 	links   []link
 	regions map[string]uint16
+	here    struct { // the region asked for last
+		name   string
+		number uint16
+	}
 }
 
 // Collector returns a new collector; each goroutine needs its own.
@@ -202,16 +206,22 @@ const (
 	Scored
 )
 
-// region numbers a region, through a map of the collector's own.
+// region numbers a region, through a map of the collector's own. A file is of
+// one region as a rule.
 func (c *Collector) region(r []byte) uint16 {
-	if n, ok := c.regions[string(r)]; ok {
-		return n
+	if c.here.name == string(r) && len(r) > 0 {
+		return c.here.number
 	}
 	if len(r) > maxText {
 		r = r[:maxText]
 	}
-	n := c.e.regions.number(string(r))
-	c.regions[string(r)] = n
+	name := string(r)
+	n, ok := c.regions[name]
+	if !ok {
+		n = c.e.regions.number(name)
+		c.regions[name] = n
+	}
+	c.here.name, c.here.number = name, n
 	return n
 }
 

@@ -46,9 +46,11 @@ type groupWorker struct {
 	rowsOut []finding.Row
 
 	// Scratch of accountGroups.
-	groups map[accountGroup]uint32
-	keys   []sortKey
-	sorted []call
+	groups   map[accountGroup]uint32
+	numbered []uint32 // by call: the number of its group
+	ends     []int    // by group: where it ends among keys
+	keys     []sortKey
+	sorted   []call
 
 	// Scratch of assemble.
 	order              []int32
@@ -116,13 +118,13 @@ type accountGroup struct {
 
 func (w *groupWorker) accountGroups() {
 	e := w.e
-	// A group gets a number, so that the sort need not look at callers.
+	// A group gets a number: calls are put in order of it by counting, and in
+	// order of time within each.
 	clear(w.groups)
-	w.keys = w.keys[:0]
+	w.ends, w.numbered = w.ends[:0], slices.Grow(w.numbered[:0], len(w.calls))
 	last, number := ^uint32(0), uint32(0)
 	for i := range w.calls {
-		c := &w.calls[i]
-		if id := e.contexts.callerOf(c.context); id != last {
+		if id := e.contexts.callerOf(w.calls[i].context); id != last {
 			last = id
 			x := e.contexts.callers.at(id)
 			g := accountGroup{x.principal, x.account, 0, x.cloud}
@@ -133,32 +135,38 @@ func (w *groupWorker) accountGroups() {
 			if !ok {
 				n = uint32(len(w.groups))
 				w.groups[g] = n
+				w.ends = append(w.ends, 0)
 			}
 			number = n
 		}
-		w.keys = append(w.keys, sortKey{c.time, number, uint32(i)})
+		w.numbered = append(w.numbered, number)
+		w.ends[number]++
+	}
+	start := 0
+	for g, n := range w.ends {
+		w.ends[g], start = start, start+n // where it starts; its end once it is filled
 	}
 	calls := w.calls
-	slices.SortFunc(w.keys, func(a, b sortKey) int {
-		switch {
-		case a.group != b.group:
-			return cmp.Compare(a.group, b.group)
-		case a.time != b.time:
-			return cmp.Compare(a.time, b.time)
-		}
-		return compareCalls(&calls[a.call], &calls[b.call])
-	})
-	w.sorted = w.sorted[:0]
-	for _, k := range w.keys {
-		w.sorted = append(w.sorted, calls[k.call])
+	w.keys = slices.Grow(w.keys[:0], len(calls))[:len(calls)]
+	for i, g := range w.numbered {
+		w.keys[w.ends[g]] = sortKey{calls[i].time, uint32(i)}
+		w.ends[g]++
 	}
-	for i := 0; i < len(w.keys); {
-		j := i + 1
-		for j < len(w.keys) && w.keys[j].group == w.keys[i].group {
-			j++
+	start = 0
+	for _, end := range w.ends {
+		keys := w.keys[start:end]
+		start = end
+		slices.SortFunc(keys, func(a, b sortKey) int {
+			if a.time != b.time {
+				return cmp.Compare(a.time, b.time)
+			}
+			return compareCalls(&calls[a.call], &calls[b.call])
+		})
+		w.sorted = slices.Grow(w.sorted[:0], len(keys))
+		for _, k := range keys {
+			w.sorted = append(w.sorted, calls[k.call])
 		}
-		w.evaluate(w.sorted[i:j], groupKey{scope: "account"})
-		i = j
+		w.evaluate(w.sorted, groupKey{scope: "account"})
 	}
 	for i := range calls {
 		if h, ok := w.origins.wideHash(calls[i].context); ok && w.several[h] {
@@ -169,9 +177,8 @@ func (w *groupWorker) accountGroups() {
 
 // sortKey stands for a call in a sort.
 type sortKey struct {
-	time  int64
-	group uint32
-	call  uint32 // index
+	time int64
+	call uint32 // index
 }
 
 // groupKey says which pass a group belongs to.
@@ -278,7 +285,13 @@ func (w *groupWorker) members(calls []call, windows []fired, limit int) []call {
 		}
 		done[f.window] = max(done[f.window], f.end)
 	}
-	var out []call
+	n := 0
+	for _, m := range marks {
+		if m {
+			n++
+		}
+	}
+	out := make([]call, 0, n)
 	for k, m := range marks {
 		if m {
 			out = append(out, calls[start+k])

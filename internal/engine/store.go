@@ -249,7 +249,7 @@ func (s *store[T, P]) take(p int, dst []T) ([]T, error) {
 		n += len(c)
 	}
 	if cap(dst) < n {
-		dst = make([]T, 0, n)
+		dst = make([]T, 0, n+n/8) // parts are about as large as one another
 	}
 	dst = dst[:0]
 	for _, c := range pt.chunks {

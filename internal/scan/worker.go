@@ -43,6 +43,7 @@ type reader struct {
 	streams  [maxDepth + 1]codec.Stream
 	native   []byte // scratch: a foreign record in native form
 	ev       event.Event
+	rec      Record // what visit is told; here so that it is not made anew
 
 	// Of the file at hand.
 	number   uint32
@@ -55,7 +56,8 @@ type reader struct {
 	notLog   bool
 	wrapped  func(kind string) // told of each envelope opened
 
-	// visit is called for every record; ev is valid for Decoded alone.
+	// visit is called for every record; ev is valid for Decoded alone, and
+	// both until it returns.
 	visit func(r *Record, ev *event.Event)
 }
 
@@ -379,9 +381,10 @@ func (r *reader) text(text []byte, depth int) {
 
 // leaf counts the record that r.ev was decoded from.
 func (r *reader) leaf(v event.Verdict) {
-	rec := Record{Number: r.number, Raw: r.raw, Offset: r.offset, Verdict: v, Log: r.ev.Log}
+	rec := &r.rec
+	rec.Number, rec.Raw, rec.Offset, rec.Verdict, rec.Log = r.number, r.raw, r.offset, v, r.ev.Log
 	r.number++
-	r.visit(&rec, &r.ev)
+	r.visit(rec, &r.ev)
 }
 
 func (r *reader) skip(l event.Log) {

@@ -118,18 +118,23 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 // read collects the members of the object at b[0]. It gives up at the first
 // key that only another cloud's record or a container has.
 func (r *record) read(b []byte, l *layout) (int, event.Verdict) {
-	o := jsonscan.Members(b)
+	var o jsonscan.Object
+	o.Reset(b)
 	l.begin()
 	for {
-		f, val, ok := l.next(&o)
+		fields, vals := l.known(&o)
+		for i, f := range fields {
+			if val := b[vals[i].Start:vals[i].End]; !r.set(f, val, true) {
+				return 0, event.NotMine
+			}
+		}
+		key, val, ok := o.Next()
 		if !ok {
 			break
 		}
-		if f == foreign || f == fIdentity && len(val) > 1 && val[0] == '"' && val[1] == '{' {
-			// A row of a table has the identity as text.
+		if !r.set(l.met(key), val, false) {
 			return 0, event.NotMine
 		}
-		r.set(f, val)
 	}
 	switch o.Err() {
 	case nil:

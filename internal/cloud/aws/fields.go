@@ -92,52 +92,58 @@ func fieldOf(key []byte) field {
 	return ignored
 }
 
-// set keeps the value of a member.
-func (r *record) set(f field, val []byte) {
+// set keeps the value of a member. plain says that no escape is in it. It
+// returns false for a member that no CloudTrail record has.
+func (r *record) set(f field, val []byte, plain bool) bool {
 	switch f {
+	case foreign:
+		return false
 	case fVersion:
 		r.hasVersion = true
 	case fIdentity:
+		if len(val) > 1 && val[0] == '"' && val[1] == '{' {
+			return false // a row of a table has the identity as text
+		}
 		r.identity = val
 	case fTime:
-		r.time = jsonscan.Text(val)
+		r.time = textOf(val, plain)
 	case fSource:
-		r.source = jsonscan.Text(val)
+		r.source = textOf(val, plain)
 	case fName:
-		r.name = jsonscan.Text(val)
+		r.name = textOf(val, plain)
 	case fRegion:
-		r.region = jsonscan.Text(val)
+		r.region = textOf(val, plain)
 	case fAddress:
-		if r.ip = jsonscan.Text(val); r.ip == nil {
+		if r.ip = textOf(val, plain); r.ip == nil {
 			// Some pipelines enrich the address in place.
 			r.ip = jsonscan.GetText(val, "ipaddress")
 		}
 	case fAgent:
-		r.agent = jsonscan.Text(val)
+		r.agent = textOf(val, plain)
 	case fParams:
 		r.params = val
 	case fResponse:
 		r.response = val
 	case fCode:
-		r.code = jsonscan.Text(val)
+		r.code = textOf(val, plain)
 	case fMessage:
 		r.message = val
 	case fID:
-		r.id = jsonscan.Text(val)
+		r.id = textOf(val, plain)
 	case fReadOnly:
 		r.readOnly = val
 	case fManagement:
 		r.management = val
 	case fKind:
-		r.kind = jsonscan.Text(val)
+		r.kind = textOf(val, plain)
 	case fCategory:
-		r.category = jsonscan.Text(val)
+		r.category = textOf(val, plain)
 	case fRecipient:
 		r.recipient = jsonscan.Scalar(val)
 	case fShared:
-		r.shared = jsonscan.Text(val)
+		r.shared = textOf(val, plain)
 	case fEndpoint:
-		r.endpoint = jsonscan.Text(val)
+		r.endpoint = textOf(val, plain)
 	case fConsole:
 		r.fromConsole = val
 	case fDigest:
@@ -145,14 +151,24 @@ func (r *record) set(f field, val []byte) {
 	case fS3:
 		r.hasS3 = true
 	}
+	return true
+}
+
+// textOf is [jsonscan.Text] of a value, for less where no escape is in it.
+func textOf(val []byte, plain bool) []byte {
+	if plain && jsonscan.IsString(val) {
+		return val[1 : len(val)-1]
+	}
+	return jsonscan.Text(val)
 }
 
 // layout is the order in which members stand, learnt from a record, so that
 // those of the next ones can be foretold: comparing a key with the one that
 // is due costs less than finding out which it is.
 type layout struct {
-	keys   []string // with quotes and colon, as NextKnown wants them
+	keys   []jsonscan.Key
 	fields []field
+	vals   [maxMembers]jsonscan.Span
 	at     int // the member due
 
 	learning     bool // from this record
@@ -177,33 +193,39 @@ func (l *layout) begin() {
 	l.at, l.missed, l.seen = 0, 0, 0
 }
 
-// next returns the next member of o.
-func (l *layout) next(o *jsonscan.Object) (field, []byte, bool) {
-	l.seen++
-	if l.at < len(l.keys) {
-		if val, ok := o.NextKnown(l.keys[l.at]); ok {
-			l.at++
-			return l.fields[l.at-1], val, true
-		}
-	}
-	key, val, ok := o.Next()
-	if !ok {
-		return ignored, nil, false
-	}
-	f := fieldOf(key)
+// known takes the members that come as foretold and returns what they are
+// and where their values lie.
+func (l *layout) known(o *jsonscan.Object) ([]field, []jsonscan.Span) {
 	if l.learning {
-		if len(l.keys) < maxMembers && len(key) <= 64 {
-			l.keys, l.fields = append(l.keys, `"`+string(key)+`":`), append(l.fields, f)
-			l.at++
+		return nil, nil
+	}
+	n := o.Known(l.keys[l.at:], l.vals[:])
+	fields := l.fields[l.at : l.at+n]
+	l.at += n
+	l.seen += n
+	return fields, l.vals[:n]
+}
+
+// met tells which member a key is that was not foretold, and what to expect
+// behind it.
+func (l *layout) met(key []byte) field {
+	f := fieldOf(key)
+	l.seen++
+	if l.learning {
+		if k, ok := jsonscan.KeyOf(key, l.seen == 1); ok && len(l.keys) < maxMembers {
+			l.keys, l.fields = append(l.keys, k), append(l.fields, f)
 		}
-		return f, val, true
+		return f
+	}
+	for i := l.at; i < len(l.keys) && i <= l.at+ahead; i++ {
+		if l.keys[i].Is(key) {
+			if i > l.at {
+				l.missed++
+			}
+			l.at = i + 1 // those between are absent here
+			return f
+		}
 	}
 	l.missed++
-	for i := l.at + 1; i < len(l.keys) && i <= l.at+ahead; i++ {
-		if k := l.keys[i]; k[1:len(k)-2] == string(key) {
-			l.at = i + 1 // those between are absent here
-			break
-		}
-	}
-	return f, val, true
+	return f
 }

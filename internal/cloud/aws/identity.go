@@ -12,7 +12,8 @@ import (
 // identity is a userIdentity element resolved ("CloudTrail userIdentity
 // element", CloudTrail User Guide). Its views point into memory of its own.
 type identity struct {
-	raw     []byte // the element as it stands
+	hash    [2]uint64
+	raw     []byte // the element as it stands, and padding
 	built   []byte // keys put together from parts
 	actor   event.Actor
 	account []byte
@@ -20,11 +21,14 @@ type identity struct {
 	service bool // the element says that an AWS service made the call
 }
 
-// identityCache keeps resolved identities by the bytes of the element: the
+// identityCache keeps resolved identities by the hash of the element: the
 // same few callers fill most of a trail. It is direct-mapped and of fixed
 // size, so that an intruder who mints sessions cannot make it grow.
+//
+// Two hashes with seeds that no input can know stand for the element. To
+// compare its bytes would fetch some 500 of them from far away each time.
 type identityCache struct {
-	seed  maphash.Seed
+	seeds [2]maphash.Seed
 	slots []identity
 	large identity // too long to be kept: the last one alone
 }
@@ -38,7 +42,7 @@ const (
 
 func (c *identityCache) get(raw []byte) *identity {
 	if c.slots == nil {
-		c.seed = maphash.MakeSeed()
+		c.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 		c.slots = make([]identity, identitySlots)
 	}
 	if len(raw) > maxIdentity {
@@ -46,9 +50,11 @@ func (c *identityCache) get(raw []byte) *identity {
 		c.large.resolve(raw)
 		return &c.large
 	}
-	id := &c.slots[maphash.Bytes(c.seed, raw)%identitySlots]
-	if id.raw == nil || !bytes.Equal(id.raw, raw) {
+	hash := [2]uint64{maphash.Bytes(c.seeds[0], raw), maphash.Bytes(c.seeds[1], raw)}
+	id := &c.slots[hash[0]%identitySlots]
+	if id.hash != hash || id.raw == nil {
 		id.resolve(raw)
+		id.hash = hash
 	}
 	return id
 }
@@ -63,18 +69,10 @@ type parts struct {
 }
 
 func (id *identity) resolve(raw []byte) {
-	// One buffer for the copy, one that cannot move for what is built: no
-	// key is longer than the element and a few words.
 	buf := append(id.raw[:0], raw...)
-	if buf == nil {
-		buf = []byte{}
-	}
-	built := id.built[:0]
-	if need := 2*len(raw) + 256; cap(built) < need {
-		built = make([]byte, 0, need)
-	}
-	*id = identity{raw: buf, built: built}
-	if len(buf) == 0 || buf[0] != '{' {
+	buf = append(buf, padding...)
+	*id = identity{raw: buf, built: id.built[:0]}
+	if len(raw) == 0 || raw[0] != '{' {
 		return
 	}
 	var p parts
@@ -88,12 +86,18 @@ func (id *identity) resolve(raw []byte) {
 	}
 }
 
+// padding lets what is nested at the end of an element be passed over like
+// the rest of it, many bytes at a time.
+var padding = make([]byte, 64)
+
 // refs is the source of [event.Actor] Refs, one for all decoders: whoever
 // compares them need not know which decoder they came from.
 var refs atomic.Uint64
 
+// read takes the parts of the element that b begins with.
 func (p *parts) read(b []byte) {
-	o := jsonscan.Members(b)
+	var o jsonscan.Object
+	o.Reset(b)
 	for {
 		key, val, ok := o.Next()
 		if !ok {
@@ -124,13 +128,14 @@ func (p *parts) read(b []byte) {
 		case "invokedByDelegate":
 			p.delegate = jsonscan.Scalar(jsonscan.Get(val, "accountId"))
 		case "sessionContext":
-			p.readSession(val)
+			p.readSession(b[o.End()-len(val):])
 		}
 	}
 }
 
 func (p *parts) readSession(b []byte) {
-	o := jsonscan.Members(b)
+	var o jsonscan.Object
+	o.Reset(b)
 	for {
 		key, val, ok := o.Next()
 		if !ok {
@@ -138,7 +143,7 @@ func (p *parts) readSession(b []byte) {
 		}
 		switch string(key) {
 		case "sessionIssuer":
-			p.readIssuer(val)
+			p.readIssuer(b[o.End()-len(val):])
 		case "ec2RoleDelivery":
 			p.ec2Delivery = true
 		case "signInSessionArn":
@@ -148,7 +153,8 @@ func (p *parts) readSession(b []byte) {
 }
 
 func (p *parts) readIssuer(b []byte) {
-	o := jsonscan.Members(b)
+	var o jsonscan.Object
+	o.Reset(b)
 	for {
 		key, val, ok := o.Next()
 		if !ok {
@@ -166,6 +172,14 @@ func (p *parts) readIssuer(b []byte) {
 // build returns the concatenation of its arguments in memory that belongs to
 // the identity.
 func (id *identity) build(s ...[]byte) []byte {
+	need := 0
+	for _, p := range s {
+		need += len(p)
+	}
+	if cap(id.built)-len(id.built) < need {
+		// What was built before stays where it is.
+		id.built = make([]byte, 0, max(need, 128))
+	}
 	start := len(id.built)
 	for _, p := range s {
 		id.built = append(id.built, p...)

@@ -86,8 +86,10 @@ func (d *Decoder) Gunzip(dst, src []byte, limit int) (out []byte, err error) {
 	if len(src) >= 18 {
 		// The last length field is that of the only member, in most cases.
 		// Where it is wrong or not believed, the output grows as it comes.
+		// Some more, so that of files of about one size not each that is the
+		// largest so far takes new memory.
 		size := int64(binary.LittleEndian.Uint32(src[len(src)-4:]))
-		size = min(size, usualRatio*int64(len(src)), int64(d.limit)) + outMargin
+		size = min(size+size/8, usualRatio*int64(len(src)), int64(d.limit)) + outMargin
 		if size > int64(len(d.out)) && len(d.out) < d.limit {
 			d.reserve(int(size))
 		}

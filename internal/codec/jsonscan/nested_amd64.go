@@ -12,3 +12,9 @@ var nestedFast = cpu.X86.HasAVX2 && cpu.X86.HasPCLMULQDQ && cpu.X86.HasPOPCNT &&
 //
 //go:noescape
 func nestedEnd(text *byte, n int) int
+
+// knownMembers is [Object.Known] over the n bytes at text, from pos on, for
+// count keys. It returns how many members it took and where the next one is.
+//
+//go:noescape
+func knownMembers(text *byte, n, pos int, keys *Key, count int, vals *Span) (taken, end int)

@@ -30,20 +30,32 @@ GLOBL fill<>(SB), RODATA|NOPTR, $40
 	SHLQ      $32, DI;   \
 	ORQ       DI, R
 
+// FILL loads the registers that stay as they are.
+#define FILL \
+	VPBROADCASTQ fill<>+0x00(SB), Y0; \
+	VPBROADCASTQ fill<>+0x08(SB), Y1; \
+	VPBROADCASTQ fill<>+0x10(SB), Y2; \
+	VPBROADCASTQ fill<>+0x18(SB), Y3; \
+	VPBROADCASTQ fill<>+0x20(SB), Y4; \
+	VPCMPEQB     X10, X10, X10
+
 // func nestedEnd(text *byte, n int) int
 TEXT ·nestedEnd(SB), NOSPLIT, $0-24
-	MOVQ         text+0(FP), SI
-	MOVQ         n+8(FP), CX
-	XORL         DX, DX
-	XORL         R8, R8
-	XORL         R9, R9
-	XORL         R10, R10
-	VPBROADCASTQ fill<>+0x00(SB), Y0
-	VPBROADCASTQ fill<>+0x08(SB), Y1
-	VPBROADCASTQ fill<>+0x10(SB), Y2
-	VPBROADCASTQ fill<>+0x18(SB), Y3
-	VPBROADCASTQ fill<>+0x20(SB), Y4
-	VPCMPEQB     X10, X10, X10
+	MOVQ text+0(FP), SI
+	MOVQ n+8(FP), CX
+	FILL
+	CALL nested<>(SB)
+	MOVQ AX, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// nested is nestedEnd of the CX bytes at SI; AX is the result. It keeps SI,
+// CX and R15.
+TEXT nested<>(SB), NOSPLIT|NOFRAME, $0-0
+	XORL DX, DX
+	XORL R8, R8
+	XORL R9, R9
+	XORL R10, R10
 
 block:
 	LEAQ    64(DX), AX
@@ -109,8 +121,6 @@ last:
 found:
 	TZCNTQ R13, AX
 	LEAQ   1(DX)(AX*1), AX
-	MOVQ   AX, ret+16(FP)
-	VZEROUPPER
 	RET
 
 escapes:
@@ -140,6 +150,118 @@ stray:
 	JZ    brackets
 
 none:
-	MOVQ $-1, ret+16(FP)
+	MOVQ $-1, AX
+	RET
+
+// func knownMembers(text *byte, n, pos int, keys *Key, count int, vals *Span) (taken, end int)
+//
+//	SI the text   CX its length   DX where the member starts, at its comma
+//	AX the key    BX how many are left   DI where its value's place goes
+//	R8 where the value starts     R10 where it ends
+TEXT ·knownMembers(SB), NOSPLIT, $40-64
+	MOVQ text+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ pos+16(FP), DX
+	MOVQ keys+24(FP), AX
+	MOVQ count+32(FP), BX
+	MOVQ vals+40(FP), DI
+	FILL
+
+member:
+	TESTQ   BX, BX
+	JZ      done
+	LEAQ    64(DX), R8        // for the key and the first bytes of the value
+	CMPQ    R8, CX
+	JGT     done
+	VMOVDQU (SI)(DX*1), Y5
+	VPXOR   (AX), Y5, Y5
+	VPTEST  32(AX), Y5
+	JNZ     done
+	MOVQ    64(AX), R8
+	ADDQ    DX, R8
+	MOVBLZX (SI)(R8*1), R9
+	CMPL    R9, $0x22         // "
+	JNE     other
+	LEAQ    1(R8), R10
+
+string:
+	LEAQ      32(R10), R11
+	CMPQ      R11, CX
+	JGT       done
+	VMOVDQU   (SI)(R10*1), Y5
+	VPCMPEQB  Y0, Y5, Y6
+	VPCMPEQB  Y1, Y5, Y7
+	VPOR      Y6, Y7, Y7
+	VPMOVMSKB Y7, R12
+	TESTL     R12, R12
+	JNZ       special
+	MOVQ      R11, R10
+	JMP       string
+
+special:
+	TZCNTL R12, R12
+	ADDQ   R12, R10
+	CMPB   (SI)(R10*1), $0x22 // "
+	JNE    done
+	INCQ   R10
+
+taken:
+	MOVQ R8, (DI)
+	MOVQ R10, 8(DI)
+	ADDQ $16, DI
+	ADDQ $72, AX
+	DECQ BX
+	MOVQ R10, DX
+	JMP  member
+
+other:
+	CMPL R9, $0x7b            // {
+	JEQ  brackets
+	CMPL R9, $0x5b            // [
+	JEQ  brackets
+	LEAQ 4(R8), R10
+	MOVL (SI)(R8*1), R9
+	CMPL R9, $0x6c6c756e      // null
+	JEQ  taken
+	CMPL R9, $0x65757274      // true
+	JEQ  taken
+	CMPL R9, $0x736c6166      // fals
+	JNE  done
+	CMPB (SI)(R10*1), $0x65   // e
+	JNE  done
+	INCQ R10
+	JMP  taken
+
+brackets:
+	MOVQ AX, key-8(SP)
+	MOVQ BX, left-16(SP)
+	MOVQ DI, place-24(SP)
+	MOVQ R8, start-32(SP)
+	MOVQ DX, at-40(SP)
+	ADDQ R8, SI
+	SUBQ R8, CX
+	CALL nested<>(SB)
+	MOVQ AX, R10
+	MOVQ key-8(SP), AX
+	MOVQ left-16(SP), BX
+	MOVQ place-24(SP), DI
+	MOVQ start-32(SP), R8
+	MOVQ at-40(SP), DX
+	MOVQ text+0(FP), SI
+	MOVQ n+8(FP), CX
+	TESTQ R10, R10
+	JLE   done
+	ADDQ  R8, R10
+	MOVBLZX (SI)(R8*1), R9    // brackets of one kind differ by 2
+	MOVBLZX -1(SI)(R10*1), R11
+	ADDL  $2, R9
+	CMPL  R9, R11
+	JEQ   taken
+
+done:
+	SUBQ count+32(FP), BX
+	NEGQ BX
+	MOVQ BX, taken+48(FP)
+	MOVQ DX, end+56(FP)
 	VZEROUPPER
 	RET
