@@ -386,7 +386,7 @@ def main():
             json.dump(trail[2 * third:], f, indent=1)
         tumbling = ["--rows", "--window", "tumbling"]
         want = {name: vedette(program, files, *(["--profile", "seed"] if args is None else [*tumbling, *args])) for name, (_, args) in ASKED.items()}
-        bursts = union_of_findings(vedette(program, files), False)
+        bursts = union_of_findings(vedette(program, files))
         named = list(cases(a.cases)) if a.cases else []
         for which in a.engines.split(","):
             try:
