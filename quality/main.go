@@ -18,8 +18,13 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
-	if len(args) != 1 || args[0] != "siem" {
-		return fmt.Errorf("usage: quality siem")
+	if len(args) == 1 {
+		switch args[0] {
+		case "siem":
+			return siemCoverage(out)
+		case "triage":
+			return triageQuality(out)
+		}
 	}
-	return siemCoverage(out)
+	return fmt.Errorf("usage: quality siem|triage")
 }

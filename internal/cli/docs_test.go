@@ -110,7 +110,8 @@ func placeholder(f *kong.Flag) string {
 }
 
 // Every command in a console block of these documents gives the output that
-// the block shows. A line "…" stands for lines left out; the line after it is
+// the block shows, run where the files are that the document shows. A line
+// "…" stands for lines left out; the line after it is
 // looked for further down.
 func TestDocumentedCommands(t *testing.T) {
 	work := t.TempDir()
@@ -122,9 +123,10 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(work)
-	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/hunt.md"} {
+	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md"} {
 		file := filepath.Join(abs, filepath.FromSlash(name))
 		page := readDoc(t, file)
+		writeShownFiles(t, page)
 		blocks := strings.Split(page, "```console\n")
 		if len(blocks) == 1 {
 			t.Errorf("%s shows no command", name)
@@ -138,6 +140,19 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		if now := strings.Join(blocks, "```console\n"); now != page && *updateDocs {
 			writeDoc(t, file, now)
+		}
+	}
+}
+
+// shownFile is a block that shows a file: its language and its name.
+var shownFile = regexp.MustCompile("(?ms)^```yaml (\\S+)\n(.*?)^```")
+
+// writeShownFiles writes the files that a document shows, for its commands.
+func writeShownFiles(t *testing.T, page string) {
+	t.Helper()
+	for _, m := range shownFile.FindAllStringSubmatch(page, -1) {
+		if err := os.WriteFile(filepath.Base(m[1]), []byte(m[2]), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -28,6 +28,9 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 		return nil, err
 	}
 	var list []finding.Finding
+	if c.Findings != "" && in.Exceptions != "" {
+		return nil, usagef("exceptions are applied by a scan: --exceptions does not go with --findings")
+	}
 	if c.Findings != "" {
 		r, err := loadFindings(c.Findings, std)
 		if err != nil {

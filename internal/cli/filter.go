@@ -2,12 +2,14 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"vedette/internal/finding"
 	"vedette/internal/scan"
+	"vedette/internal/triage"
 )
 
 // filter cuts the findings that are shown, never the events that their
@@ -20,12 +22,22 @@ type filter struct {
 	Account []string `placeholder:"ID" help:"Findings in this account, subscription or project: id, name, or a pattern with *." sep:"none"`
 	MinRisk int      `placeholder:"RISK" help:"Findings with at least this risk score, 0 to 100."`
 
+	MinPriority int    `placeholder:"N" help:"Findings with at least this priority, 0 to 100."`
+	MinLevel    string `enum:"informational,low,medium,high,critical," default:"" help:"Findings of at least this level."`
+
 	since, until time.Time
 	last         time.Duration
 }
 
 func (f *filter) set() bool {
-	return f.Since != "" || f.Until != "" || f.Last != "" || len(f.Actor) > 0 || len(f.Account) > 0 || f.MinRisk > 0
+	return f.Since != "" || f.Until != "" || f.Last != "" || len(f.Actor) > 0 || len(f.Account) > 0 ||
+		f.MinRisk > 0 || f.MinPriority > 0 || f.MinLevel != ""
+}
+
+// ordered reports whether the filter keeps a beginning of the findings: they
+// stand in order of priority.
+func (f *filter) ordered() bool {
+	return !f.dated() && len(f.Actor)+len(f.Account) == 0 && f.MinRisk == 0
 }
 
 // dated reports whether findings are chosen by time.
@@ -42,6 +54,9 @@ func (f *filter) check() (err error) {
 	if f.MinRisk < 0 || f.MinRisk > 100 {
 		return usagef("--min-risk: %d is no risk: they go from 0 to 100", f.MinRisk)
 	}
+	if f.MinPriority < 0 || f.MinPriority > 100 {
+		return usagef("--min-priority: %d is no priority: they go from 0 to 100", f.MinPriority)
+	}
 	if f.Last != "" {
 		if f.Since != "" {
 			return usagef("--last and --since say the same in two ways: give one")
@@ -52,6 +67,10 @@ func (f *filter) check() (err error) {
 	}
 	return nil
 }
+
+// levelRank is the place of a level, from 0, or -1 where there is none of
+// that name.
+func levelRank(level string) int { return slices.Index(triage.Levels(), level) }
 
 // parseTime reads an instant, or a date, which stands for its first instant
 // in UTC.
@@ -101,6 +120,7 @@ func (f *filter) apply(res *scan.Result) error {
 	}
 	res.Report.Summary.Filtered = len(res.Report.Findings) - len(kept)
 	res.Report.Findings = kept
+	res.Report.Tally()
 	return nil
 }
 
@@ -115,6 +135,8 @@ func (f *filter) keeps(x *finding.Finding, since time.Time) (bool, error) {
 	}
 	switch {
 	case x.RiskScore < f.MinRisk,
+		x.Priority < f.MinPriority,
+		f.MinLevel != "" && levelRank(x.Level) < levelRank(f.MinLevel),
 		!since.IsZero() && last.Before(since),
 		!f.until.IsZero() && !first.Before(f.until):
 		return false, nil

@@ -21,11 +21,14 @@ import (
 	"vedette/internal/engine"
 	"vedette/internal/enrich"
 	"vedette/internal/event"
+	"vedette/internal/exception"
 	"vedette/internal/finding"
+	hist "vedette/internal/history"
 	"vedette/internal/plan"
 	"vedette/internal/report"
 	"vedette/internal/scan"
 	"vedette/internal/term"
+	"vedette/internal/triage"
 )
 
 // counting is the flags that say how events are counted; several commands
@@ -38,8 +41,11 @@ type counting struct {
 	IncludeServices bool     `help:"Let calls score that the provider made itself."`
 	Memory          string   `default:"128MiB" placeholder:"SIZE" help:"Memory for collected calls; what is over it goes to temporary files. Default: ${default}."`
 	Workers         int      `default:"0" placeholder:"N" help:"Files read at a time (0: one a core)."`
+	Weights         string   `type:"path" placeholder:"FILE" help:"YAML with weights of the priority to lay over the built-in ones (vedette weights)."`
 	Context         string   `type:"path" placeholder:"FILE" help:"YAML with names of accounts, owners of identities, known addresses."`
+	Baseline        string   `type:"path" placeholder:"FILE" help:"History to compare with, made by learn."`
 	GeoIP           []string `name:"geoip" placeholder:"FILE.mmdb" help:"MaxMind DB with networks (ASN, country); may be given again." sep:"none"`
+	Exceptions      string   `type:"path" placeholder:"FILE" help:"YAML with exceptions: findings that one covers whole are put aside."`
 }
 
 type scanCmd struct {
@@ -52,8 +58,10 @@ type scanCmd struct {
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists in json, ndjson and ocsf. Default: ${default}."`
 	Limit    int    `default:"100" placeholder:"N" help:"Findings that the table shows (0: all). Default: ${default}."`
-	FailOn   int    `default:"-1" placeholder:"RISK" help:"Exit with 3 when a finding has at least this risk, 0 to 100."`
+	FailOn   string `placeholder:"RISK|LEVEL" help:"Exit with 3 when a finding has at least this risk, 0 to 100, or is of at least this level, such as high."`
 	Quiet    bool   `short:"q" help:"Findings and the answer in a sentence, no progress and no summary."`
+
+	failOn func(*finding.Finding) bool // nil where it is not set
 }
 
 func (c *scanCmd) Run(ctx context.Context, std IO) error {
@@ -67,6 +75,9 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 		}
 		return usagef("no format %q: there are %s", c.Format, join(formats))
 	}
+	if c.inRows() && c.Exceptions != "" {
+		return usagef("rows are never put aside: --exceptions does not go with --rows or --profile seed")
+	}
 	evidence, err := parseEvidence(c.Evidence)
 	if err != nil {
 		return err
@@ -74,8 +85,8 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	if err := c.filter.check(); err != nil {
 		return err
 	}
-	if c.FailOn > 100 {
-		return usagef("--fail-on: %d is no risk: they go from 0 to 100", c.FailOn)
+	if err := c.parseFailOn(); err != nil {
+		return err
 	}
 	if c.Format == "table" || c.Format == "csv" {
 		evidence = 0 // they show none
@@ -93,11 +104,11 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 		}
 	}
 	if c.Rows && c.Profile != "seed" {
-		if c.Window != "tumbling" || c.filter.set() {
-			return usagef("--rows gives every fixed bin that fires: it needs --window tumbling, and no filter")
+		if c.Window != "tumbling" || c.filter.set() || c.Weights != "" {
+			return usagef("--rows gives every fixed bin that fires: it needs --window tumbling, and no filter or --weights")
 		}
 		opts.Engine.Rows, opts.Engine.Detail = true, 1
-	} else if c.Format == "table" && len(c.Actor)+len(c.Account) == 0 && !c.dated() {
+	} else if c.Format == "table" && c.filter.ordered() {
 		opts.Engine.Detail = c.Limit // no more are shown, nor looked into
 	}
 	res, err := run(ctx, opts, std, c.Quiet)
@@ -123,22 +134,38 @@ func (c *scanCmd) seedOnly() error {
 	case len(c.Detections) > 0, c.Window != "", c.Identity != "principal", c.NoDedup, c.IncludeServices:
 		return usagef("--profile seed counts as the original query does: --detection, --window, --identity, --no-dedup and --include-services do not go with it")
 	case c.filter.set():
-		return usagef("--profile seed gives every row: --since, --until, --last, --actor, --account and --min-risk do not go with it")
+		return usagef("--profile seed gives every row: --since, --until, --last, --actor, --account, --min-risk, --min-priority and --min-level do not go with it")
+	case c.Weights != "":
+		return usagef("--profile seed gives risks and no priorities: --weights does not go with it")
 	}
 	return nil
 }
 
-func (c *scanCmd) verdict(res *scan.Result) error {
-	if c.FailOn >= 0 {
-		for i := range res.Report.Findings {
-			if res.Report.Findings[i].RiskScore >= c.FailOn {
-				return exit{code: ExitFindings}
-			}
+// parseFailOn reads a risk or a level. Rows have risks alone.
+func (c *scanCmd) parseFailOn() error {
+	if c.FailOn == "" {
+		return nil
+	}
+	if rank := levelRank(c.FailOn); rank >= 0 {
+		if c.inRows() {
+			return usagef("--fail-on %s: rows have no level: give a risk, 0 to 100", c.FailOn)
 		}
-		for i := range res.Rows {
-			if res.Rows[i].RiskScore >= c.FailOn {
-				return exit{code: ExitFindings}
-			}
+		c.failOn = func(f *finding.Finding) bool { return levelRank(f.Level) >= rank }
+		return nil
+	}
+	risk, err := strconv.Atoi(c.FailOn)
+	if err != nil || risk < 0 || risk > 100 {
+		return usagef("--fail-on: %q is neither a risk, from 0 to 100, nor one of the levels %s", c.FailOn, strings.Join(triage.Levels(), ", "))
+	}
+	c.failOn = func(f *finding.Finding) bool { return f.RiskScore >= risk }
+	return nil
+}
+
+func (c *scanCmd) verdict(res *scan.Result) error {
+	if c.failOn != nil {
+		if slices.ContainsFunc(res.Report.Findings, func(f finding.Finding) bool { return c.failOn(&f) }) ||
+			slices.ContainsFunc(res.Rows, func(r finding.Row) bool { return c.failOn(&finding.Finding{RiskScore: r.RiskScore}) }) {
+			return exit{code: ExitFindings}
 		}
 	}
 	if res.Report.Summary.Events == 0 {
@@ -189,7 +216,16 @@ func (c *scanCmd) write(std IO, res *scan.Result) (err error) {
 }
 
 // run scans with a progress line on a terminal.
-func run(ctx context.Context, opts scan.Options, std IO, quiet bool) (*scan.Result, error) {
+func run(ctx context.Context, opts scan.Options, std IO, quiet bool) (res *scan.Result, err error) {
+	err = watch(&opts, std, quiet, func() (err error) {
+		res, err = scan.Run(ctx, opts)
+		return err
+	})
+	return res, err
+}
+
+// watch shows on a terminal how far a scan has come.
+func watch(opts *scan.Options, std IO, quiet bool, work func() error) error {
 	defer paceGC()()
 	opts.Progress = &scan.Progress{}
 	t := term.Detect(std.Stderr, std.Getenv)
@@ -197,15 +233,16 @@ func run(ctx context.Context, opts scan.Options, std IO, quiet bool) (*scan.Resu
 	p := term.StartProgress(std.Stderr, t, func() term.Status {
 		return term.Status{Done: opts.Progress.Done.Load(), Total: opts.Progress.Total.Load(), Records: opts.Progress.Records.Load()}
 	})
-	res, err := scan.Run(ctx, opts)
+	err := work()
 	p.Stop()
-	return res, err
+	return err
 }
 
 // enrichers add what the user knows to a report.
 type enrichers struct {
-	context *enrich.Context
-	geoip   *enrich.GeoIP
+	context    *enrich.Context
+	geoip      *enrich.GeoIP
+	exceptions *exception.List
 }
 
 func (e *enrichers) apply(r *finding.Report) {
@@ -214,6 +251,9 @@ func (e *enrichers) apply(r *finding.Report) {
 	}
 	if e.geoip != nil {
 		e.geoip.Apply(r)
+	}
+	if e.exceptions != nil {
+		tellExceptions(e.exceptions, &r.Summary, e.geoip != nil)
 	}
 }
 
@@ -252,6 +292,26 @@ func (in *counting) options(paths []string, std IO, evidence int) (scan.Options,
 		}
 		network = enricher.network
 	}
+	var baseline *hist.Baseline
+	if in.Baseline != "" {
+		if baseline, err = readBaseline(in.Baseline); err != nil {
+			return none, nil, err
+		}
+	}
+	weights, err := loadWeights(in.Weights)
+	if err != nil {
+		return none, nil, err
+	}
+	judge := triage.New(weights)
+	var judged func(*finding.Finding, *finding.Facts)
+	if in.Exceptions != "" {
+		if enricher.exceptions, err = exception.Load(in.Exceptions); err != nil {
+			return none, nil, usage(err)
+		}
+		judged = func(f *finding.Finding, facts *finding.Facts) {
+			enricher.exceptions.Apply(facts, &f.Judgement, judge.PutAside)
+		}
+	}
 	workers := in.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -262,6 +322,7 @@ func (in *counting) options(paths []string, std IO, evidence int) (scan.Options,
 			Plans: plans, BySession: in.Identity == "session", KeepCopies: in.NoDedup,
 			Memory: memory, Workers: workers, Evidence: evidence,
 			Family: client.Family, Network: network, TechniqueName: attack.Name,
+			Judge: judge.Judge, Priority: judge.Priority, Notable: triage.Notable, Baseline: baseline, Judged: judged,
 		},
 	}, enricher, nil
 }

@@ -160,10 +160,12 @@ func madeCalls(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	user, err := strconv.Unquote(`"` + p["user"] + `"`)
-	if err != nil {
-		return "", err
+	for _, k := range []string{"user", "ip"} {
+		if p[k], err = strconv.Unquote(`"` + p[k] + `"`); err != nil {
+			return "", err
+		}
 	}
+	user := p["user"]
 	var b strings.Builder
 	for i := range n {
 		api := discovery[i%kinds]

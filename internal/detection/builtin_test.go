@@ -60,7 +60,7 @@ func TestBuiltin(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"T1580.denied", "T1087.004", "T1580.sweep", "T1580"}; !slices.Equal(ids, want) {
+	if want := []string{"T1580.denied", "T1087.004", "T1580.slow", "T1580.sweep", "T1580"}; !slices.Equal(ids, want) {
 		t.Errorf("built-in detections are %v, want %v", ids, want)
 	}
 }
@@ -102,6 +102,17 @@ func TestLoweredBuiltin(t *testing.T) {
 					{Risk: 50, When: plan.Condition{{Events: 20, DistinctAPIs: 8}}},
 					{Risk: 30, When: plan.Condition{{Events: 200, DistinctAPIs: 4}}},
 				},
+			}},
+		},
+		{
+			Detection: "T1580.slow", Name: "Cloud Infrastructure Discovery, slow", Version: "1.0.0",
+			Techniques: []string{"T1580", "T1526"},
+			Quiet:      30 * time.Minute, MaxLength: 48 * time.Hour, Leftover: true,
+			Windows: []plan.Window{{
+				Name: "day", Length: 24 * time.Hour, Kind: plan.Sliding,
+				Select:  plan.Selector{NotLogs: []event.Log{event.AzureGraph}, Classes: discovery},
+				Trigger: plan.Condition{{DistinctAPIs: 40}},
+				Bands:   []plan.Band{{Risk: 50, When: plan.Condition{{DistinctAPIs: 80}}}, {Risk: 30, When: plan.Condition{{DistinctAPIs: 40}}}},
 			}},
 		},
 		{
@@ -178,7 +189,7 @@ func TestStatement45EveryBandReached(t *testing.T) {
 		for _, w := range p.Windows {
 			given := map[int]bool{}
 			for events := 1; events <= 310; events++ {
-				for apis := 1; apis <= events && apis <= 30; apis++ {
+				for apis := 1; apis <= events && apis <= 90; apis++ {
 					for _, targets := range []int{apis, (apis + events) / 2, events} {
 						f := plan.Figures{Events: events, DistinctAPIs: apis, DistinctTargets: targets}
 						if w.Trigger.Holds(f) {

@@ -18,7 +18,10 @@ type Detection struct {
 	ID string // such as "T1580"; unique among the detections of a run
 	// PartOf is the id of the detection that this one goes with: SIEM packages
 	// hold both, and a scan runs the other alone unless it is told to.
-	PartOf      string
+	PartOf string
+	// Leftover detections see the calls alone that are in no finding of the
+	// others: what is spread too thin for them.
+	Leftover    bool
 	Name        string
 	Version     string
 	Description string

@@ -18,7 +18,7 @@ func Lower(d *Detection, opts Options) (*plan.Plan, error) {
 	p := &plan.Plan{
 		Detection: d.ID, Name: d.Name, Version: d.Version,
 		Techniques: slices.Clone(d.Techniques),
-		Quiet:      d.Quiet, MaxLength: d.MaxLength,
+		Quiet:      d.Quiet, MaxLength: d.MaxLength, Leftover: d.Leftover,
 	}
 	for i := range d.Windows {
 		w := &d.Windows[i]

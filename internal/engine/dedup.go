@@ -49,10 +49,14 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 			}
 			dropped.Add(int64(w.set.copiesOf(w.keys, w.calls)))
 		}
-		kept.Add(int64(len(w.calls)))
+		scoring := 0
 		for _, c := range w.calls {
+			if c.windows != 0 {
+				scoring++
+			}
 			w.out.add(int(e.contexts.at(c.context).principal%partitions), c)
 		}
+		kept.Add(int64(scoring))
 		return nil
 	})
 	for _, w := range writers {
@@ -156,6 +160,9 @@ func (e *Engine) distinct(calls []call, s *keySet) []call {
 func (e *Engine) compareCopies(a, b *call) int {
 	if a.rank() != b.rank() {
 		return b.rank() - a.rank()
+	}
+	if (a.windows == 0) != (b.windows == 0) {
+		return compareInt(b.windows, a.windows) // what scores goes before a note
 	}
 	if a.context != b.context || a.api != b.api || a.time != b.time || a.outcome != b.outcome ||
 		a.reason != b.reason || a.region != b.region || a.id != b.id || a.target != b.target {

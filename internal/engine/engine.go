@@ -8,12 +8,15 @@ package engine
 
 import (
 	"hash/maphash"
+	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
+	hist "vedette/internal/history"
 	"vedette/internal/plan"
 )
 
@@ -43,6 +46,27 @@ type Options struct {
 	// Network names the network of an address, from --geoip or otherwise
 	// the /24 or /48 it lies in; nil means [Network].
 	Network func(address string) string
+	// Judge, where set, judges the facts of each finding and of each of its
+	// slices: findings are then in order of priority. It is called from many
+	// goroutines. The facts are valid until it returns.
+	Judge func(*finding.Facts) finding.Judgement
+	// Priority, where set, is the priority that Judge gives, without the words:
+	// it spares judging slices in full that are not the worst.
+	Priority func(*finding.Facts) int
+	// Judged, where set, is called with each judged finding and the facts of
+	// the whole of it, Sources among them, and may change its judgement. The
+	// finding has its id, actor, times and figures. It is called from many
+	// goroutines. The facts are valid until it returns.
+	Judged func(*finding.Finding, *finding.Facts)
+	// Notable says of an API that a call of it, made by who enumerates,
+	// matters by itself; needed where Judge is set.
+	Notable func(*event.API) bool
+	// Baseline, where set, is what is known from before; see [hist.Baseline].
+	Baseline *hist.Baseline
+	// Learn asks for profiles, see [Engine.Profiles]. Benign says of a
+	// finding's id that its calls are to be learned too.
+	Learn  bool
+	Benign func(id string) bool
 	// TechniqueName gives the name of an ATT&CK technique, or "".
 	TechniqueName func(id string) string
 }
@@ -55,6 +79,7 @@ type Engine struct {
 	symbols  *symbols
 	contexts *contexts
 	budget   budget
+	leftover bool // some plan sees what others leave over
 	calls    *store[call, *call]
 	others   *store[keyOnly, *keyOnly]
 	links    linkTable
@@ -66,7 +91,9 @@ type Engine struct {
 	copiesMu sync.Mutex
 	copies   map[event.Key][]uint32
 
-	rows []finding.Row
+	first    atomic.Int64 // time of the first scoring event
+	rows     []finding.Row
+	profiles []*hist.Profile
 }
 
 // window is a plan's window as the engine runs it.
@@ -75,6 +102,7 @@ type window struct {
 	spec   *plan.Window
 	length int64
 	bit    uint8
+	least  int // calls without which it cannot fire
 }
 
 // Stats counts what a run did with its events.
@@ -96,24 +124,37 @@ func New(reg *event.Registry, opts Options) (*Engine, error) {
 	if e.opts.Network == nil {
 		e.opts.Network = Network
 	}
+	e.first.Store(math.MaxInt64)
 	e.budget.max = opts.Memory
 	if opts.Memory <= 0 {
 		e.budget.max = 1 << 62
 	}
 	for _, p := range opts.Plans {
+		e.leftover = e.leftover || p.Leftover
 		for i := range p.Windows {
 			if len(e.windows) == 8 {
 				return nil, errTooManyWindows
 			}
 			w := &p.Windows[i]
 			e.windows = append(e.windows, &window{
-				plan: p, spec: w, length: int64(w.Length), bit: 1 << len(e.windows),
+				plan: p, spec: w, length: int64(w.Length), bit: 1 << len(e.windows), least: least(w.Trigger),
 			})
 		}
 	}
 	e.calls = newStore[call](&e.budget, callSize, 256)
 	e.others = newStore[keyOnly](&e.budget, 16, 512)
 	return e, nil
+}
+
+// least is how many calls a trigger needs at least.
+func least(c plan.Condition) int {
+	n := 0
+	for i, t := range c {
+		if m := max(t.Events, t.DistinctAPIs, t.DistinctTargets); i == 0 || m < n {
+			n = m
+		}
+	}
+	return n
 }
 
 // Close removes temporary files.
@@ -128,7 +169,10 @@ type Collector struct {
 	matcher *plan.Matcher
 	links   []link
 	regions map[string]uint16
-	here    struct { // the region asked for last
+
+	first      int64
+	notability []uint8  // by API: 0 not asked yet, 1 no, 2 yes
+	here       struct { // the region asked for last
 		name   string
 		number uint16
 	}
@@ -136,7 +180,7 @@ type Collector struct {
 
 // Collector returns a new collector; each goroutine needs its own.
 func (e *Engine) Collector() *Collector {
-	c := &Collector{e: e, regions: map[string]uint16{}, matcher: e.newMatcher()}
+	c := &Collector{e: e, regions: map[string]uint16{}, matcher: e.newMatcher(), first: math.MaxInt64}
 	c.calls.s, c.others.s = e.calls, e.others
 	return c
 }
@@ -170,7 +214,8 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	}
 	e := c.e
 	part := int(ev.Key.Hi >> 58)
-	if mask == 0 {
+	noted := mask == 0 && e.opts.Judge != nil && c.noteworthy(ev)
+	if mask == 0 && !noted {
 		if !e.opts.KeepCopies {
 			c.others.add(part, keyOnly(ev.Key))
 		}
@@ -182,10 +227,22 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	t := call{
 		time: ev.Time, key: ev.Key, context: e.context(&c.cache, ev), api: ev.API.ID,
 		region: c.region(ev.Region), file: file, record: record,
-		outcome: ev.Outcome, reason: ev.Reason, status: callStatus(min(ev.Rank, 127)), windows: mask,
+		outcome: ev.Outcome, reason: ev.Reason, status: callStatus(min(ev.Rank, maxRank)), windows: mask,
 	}
 	if ev.Shared {
 		t.status |= sharedCall
+	}
+	if ev.Has(event.Console) {
+		t.status |= consoleCall
+	}
+	if ev.Has(event.NoMFA) {
+		t.status |= noMFACall
+	}
+	if ev.Has(event.ServiceMade) {
+		t.status |= madeCall
+	}
+	if e.opts.Judge != nil && event.AsksForAll(ev.Cloud, ev.Target) {
+		t.status |= openCall
 	}
 	if k, ok := event.ParseUUID(ev.ID); !ok || k != ev.Key {
 		t.id = e.symbols.internClipped(ev.ID)
@@ -193,6 +250,10 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	h := maphash.Bytes(e.targetSeed, ev.Target)
 	t.target = [6]byte{byte(h), byte(h >> 8), byte(h >> 16), byte(h >> 24), byte(h >> 32), byte(h >> 40)}
 	c.calls.add(part, t)
+	if noted {
+		return Context
+	}
+	c.first = min(c.first, ev.Time)
 	return Scored
 }
 
@@ -260,6 +321,8 @@ func (t *regionTable) number(name string) uint16 {
 func (c *Collector) Close() {
 	c.calls.flush()
 	c.others.flush()
+	for first := c.e.first.Load(); c.first < first && !c.e.first.CompareAndSwap(first, c.first); first = c.e.first.Load() {
+	}
 	c.e.links.add(c.links)
 	c.links = nil
 }
@@ -278,6 +341,9 @@ func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, e
 	wide.free = e.calls.free
 
 	run := &run{e: e, path: path, apis: e.registry.All(), origins: origins, wide: wide}
+	if e.opts.Judge != nil {
+		run.kinds = newKinds(run.apis)
+	}
 	found, err := run.accounts(groups)
 	if err != nil {
 		return nil, stats, err
@@ -296,10 +362,12 @@ func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, e
 	return out, stats, nil
 }
 
-// compareFindings is the order of findings: risk, peak events, first seen,
-// id.
+// compareFindings is the order of findings: priority, risk, peak events,
+// first seen, id.
 func compareFindings(a, b *found) int {
 	switch {
+	case a.Priority != b.Priority:
+		return b.Priority - a.Priority
 	case a.RiskScore != b.RiskScore:
 		return b.RiskScore - a.RiskScore
 	case a.Peak.Events != b.Peak.Events:

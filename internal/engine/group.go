@@ -10,6 +10,7 @@ import (
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
+	hist "vedette/internal/history"
 )
 
 // run is one evaluation.
@@ -20,6 +21,7 @@ type run struct {
 	origins *origins
 	several map[uint64]bool
 	wide    *store[call, *call]
+	kinds   *kinds // where findings are judged
 
 	campaignMu sync.Mutex
 }
@@ -29,6 +31,7 @@ type found struct {
 	finding.Finding
 	first, last int64
 	scope       string
+	leftover    bool // of a plan that sees what others leave over
 	wide        []uint64
 	calls       []call // until its details are filled in
 }
@@ -43,7 +46,8 @@ type groupWorker struct {
 	out   []*found
 	wideW *storeWriter[call, *call]
 
-	rowsOut []finding.Row
+	rowsOut  []finding.Row
+	profiles []*hist.Profile
 
 	// Scratch of accountGroups.
 	groups   map[accountGroup]uint32
@@ -57,8 +61,12 @@ type groupWorker struct {
 	perAPI             []apiCount
 	symbolsA, symbolsB symbolCounts
 	labels             []labelled
-	part               []call
+	part, rest         []call
 	sliceFired         []fired
+	factWorker         factWorker
+	notes              []call              // of the group
+	followed           []uint8             // by API: 0 not asked yet, 1 no, 2 yes
+	undone             map[uint32][]uint32 // by API, see undoing
 
 	families map[uint32]string // of user agents
 	places   map[place]uint32  // of contexts: number of the network and client
@@ -96,6 +104,7 @@ func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
 		w.wideW.flush()
 		all = append(all, w.out...)
 		r.e.rows = append(r.e.rows, w.rowsOut...)
+		r.e.profiles = append(r.e.profiles, w.profiles...)
 	}
 	slices.SortFunc(r.e.rows, compareRows)
 	return all, err
@@ -189,19 +198,63 @@ type groupKey struct {
 }
 
 // evaluate finds the findings of one group, whose calls are in order of
-// (time, key).
+// (time, key): first those of the usual plans, then those of plans that see
+// what these left over.
 func (w *groupWorker) evaluate(calls []call, g groupKey) {
-	w.fired = w.e.sweep(&w.tally, calls, w.fired[:0])
+	if w.e.opts.Judge != nil {
+		if calls = w.parted(calls); len(calls) == 0 {
+			return
+		}
+	}
+	p := pass{groupKey: g, learn: w.e.opts.Learn && g.scope == "account"}
+	if w.e.opts.Judge != nil {
+		p.base = w.begin(calls)
+	}
+	w.pass(&p, calls)
+	if w.e.leftover {
+		rest := calls
+		if len(p.taken) > 0 {
+			rest = w.rest[:0]
+			from := 0
+			for _, s := range p.taken {
+				rest = append(rest, calls[from:s.start]...)
+				from = s.end
+			}
+			rest = append(rest, calls[from:]...)
+			w.rest = rest
+		}
+		p.leftover = true
+		w.pass(&p, rest)
+	}
+	if p.learn {
+		w.profile(calls, p.spans)
+	}
+}
+
+// pass is one way over the calls of a group.
+type pass struct {
+	groupKey
+	leftover bool
+	base     history // from before the run
+	learn    bool
+	taken    []span // calls of findings, in order
+	spans    []span // of these, those that are not learned
+}
+
+func (w *groupWorker) pass(p *pass, calls []call) {
+	w.fired = w.e.sweep(&w.tally, calls, p.leftover, w.fired[:0])
 	if len(w.fired) == 0 {
 		return
 	}
-	if w.e.opts.Rows && g.scope == "account" {
+	if w.e.opts.Rows && p.scope == "account" {
 		w.rows(calls, w.fired)
 	}
 	if len(w.e.windows) > 1 {
 		slices.SortStableFunc(w.fired, func(a, b fired) int { return cmp.Compare(a.start, b.start) })
 	}
 	previous := ""
+	past := p.base
+	learned := 0 // calls before this are in the past, or were in findings
 	for i := 0; i < len(w.fired); {
 		j, cut := w.extent(calls, i)
 		end := len(calls)
@@ -211,11 +264,29 @@ func (w *groupWorker) evaluate(calls []call, g groupKey) {
 		windows := w.fired[i:j]
 		i = j
 		m := w.members(calls, windows, end)
-		if g.scope == "origin" && !w.campaign(m, g.accounts) {
+		if p.scope == "origin" && !w.campaign(m, p.accounts) {
 			previous = ""
 			continue
 		}
-		f := w.assemble(m, windows, g)
+		f := w.assemble(m, windows, p.groupKey)
+		f.leftover = p.leftover
+		start := windows[0].start
+		if w.e.opts.Judge != nil && start > learned {
+			past.learn(calls[learned:start])
+		}
+		for k := range windows {
+			learned = max(learned, min(windows[k].end, end))
+		}
+		if w.e.opts.Judge != nil {
+			w.judge(f, m, &past)
+			past.add(w, m)
+		}
+		if !p.leftover {
+			p.taken = append(p.taken, span{start, learned})
+			if w.e.opts.Benign == nil || !w.e.opts.Benign(f.ID) {
+				p.spans = append(p.spans, span{start, learned})
+			}
+		}
 		f.Continues = previous
 		previous = ""
 		if cut {

@@ -119,6 +119,22 @@ func (o *origins) step(c *caller) *link {
 	return nil
 }
 
+// issued reports whether each step from a caller back to its origin is by the
+// id of an issued credential, and there is one.
+func (o *origins) issued(c *caller) bool {
+	for n := range maxChain {
+		l := o.step(c)
+		if l == nil {
+			return n > 0
+		}
+		if c.key == 0 || o.byKey[c.key] != l {
+			return false
+		}
+		c = o.e.contexts.at(l.from).caller
+	}
+	return false
+}
+
 // chain returns the links from a caller back to its origin, origin first.
 func (o *origins) chain(c *caller) []*link {
 	var chain []*link

@@ -13,8 +13,8 @@ import (
 // stolen credential wears its owner's name, and the slice is where it shows.
 func (w *groupWorker) slices(f *found, m []call) {
 	e := w.e
-	bySession := w.cut("session", m, func(id uint32) uint32 { return cutOf(e.contexts.at(id).caller) }, e.symbols.text)
-	byNetwork := w.cut("network", m, w.networkOf, func(n uint32) string { return w.networks[n] })
+	bySession := w.cut("session", m, f.leftover, func(id uint32) uint32 { return cutOf(e.contexts.at(id).caller) }, e.symbols.text)
+	byNetwork := w.cut("network", m, f.leftover, w.networkOf, func(n uint32) string { return w.networks[n] })
 	f.SlicesTotal = len(bySession) + len(byNetwork)
 	all := append(limit(bySession), limit(byNetwork)...)
 	slices.SortFunc(all, compareSlices)
@@ -90,7 +90,7 @@ type labelled struct {
 }
 
 // cut groups calls by the label of their context and evaluates each part.
-func (w *groupWorker) cut(name string, m []call, label func(context uint32) uint32, text func(label uint32) string) []finding.Slice {
+func (w *groupWorker) cut(name string, m []call, leftover bool, label func(context uint32) uint32, text func(label uint32) string) []finding.Slice {
 	labels := w.labels[:0]
 	for i := range m {
 		labels = append(labels, labelled{label(m[i].context), int32(i)})
@@ -110,7 +110,7 @@ func (w *groupWorker) cut(name string, m []call, label func(context uint32) uint
 			part = append(part, m[labels[i].call])
 		}
 		w.part = part
-		s := w.slice(part)
+		s := w.slice(part, leftover)
 		s.Cut, s.Name = name, text(l)
 		if s.Name == "" {
 			s.Name = "-"
@@ -121,9 +121,9 @@ func (w *groupWorker) cut(name string, m []call, label func(context uint32) uint
 }
 
 // slice gives a part's own figures.
-func (w *groupWorker) slice(calls []call) finding.Slice {
+func (w *groupWorker) slice(calls []call, leftover bool) finding.Slice {
 	s := finding.Slice{FirstSeen: formatTime(calls[0].time), LastSeen: formatTime(calls[len(calls)-1].time)}
-	w.sliceFired = w.e.sweep(&w.tally, calls, w.sliceFired[:0])
+	w.sliceFired = w.e.sweep(&w.tally, calls, leftover, w.sliceFired[:0])
 	fires := w.sliceFired
 	if len(fires) > 0 {
 		peak := &fires[0]

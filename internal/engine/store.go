@@ -35,9 +35,16 @@ type call struct {
 // stands for copies in several accounts.
 type callStatus uint8
 
-const sharedCall callStatus = 1 << 7
+const (
+	sharedCall  callStatus = 1 << 7
+	openCall    callStatus = 1 << 6 // it asked for all, not for one or some
+	consoleCall callStatus = 1 << 5 // the provider's console made it
+	noMFACall   callStatus = 1 << 4 // its session says that it has no MFA
+	madeCall    callStatus = 1 << 3 // the provider made it itself
+	maxRank                = 1<<3 - 1
+)
 
-func (c *call) rank() int    { return int(c.status &^ sharedCall) }
+func (c *call) rank() int    { return int(c.status & maxRank) }
 func (c *call) shared() bool { return c.status&sharedCall != 0 }
 
 const callSize = 56 // in memory and on disk

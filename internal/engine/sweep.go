@@ -138,10 +138,14 @@ func (e *Engine) retries(calls []call) bool {
 }
 
 // sweep lays the engine's windows over calls, which are in order of (time,
-// key), and appends those that fire, window by window in order of time.
-func (e *Engine) sweep(t *tally, calls []call, dst []fired) []fired {
+// key), and appends those that fire, window by window in order of time:
+// windows of leftover plans, or all others.
+func (e *Engine) sweep(t *tally, calls []call, leftover bool, dst []fired) []fired {
 	t.reset(e.registry.Len(), e.retries(calls))
 	for _, w := range e.windows {
+		if w.plan.Leftover != leftover || len(calls) < w.least {
+			continue
+		}
 		t.targets = nil
 		if w.spec.CountsTargets() {
 			t.targets = map[try]int32{}

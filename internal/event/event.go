@@ -110,6 +110,9 @@ const (
 	ReadOnly
 	// Writes marks a call the log itself calls a write.
 	Writes
+	// NoMFA marks a call of a session that the provider records as begun
+	// without a second factor.
+	NoMFA
 )
 
 // Event is one audited API call.

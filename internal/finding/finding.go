@@ -17,7 +17,7 @@ type Report struct {
 
 // SchemaVersion is the version of the JSON output: its major part changes
 // when a field is renamed or removed.
-const SchemaVersion = "1.0.0"
+const SchemaVersion = "1.1.0"
 
 // Finding is one principal's discovery campaign in one account, or, where
 // Scope is "origin", one origin's over several accounts.
@@ -40,6 +40,8 @@ type Finding struct {
 	Actor  Actor    `json:"actor"`
 	Origin *Origin  `json:"origin,omitempty"`
 	Chain  []Link   `json:"chain,omitempty"`
+
+	Judgement
 
 	// RiskScore is the highest that the detection's bands give over the
 	// firing windows.
@@ -80,6 +82,46 @@ type Finding struct {
 
 	Evidence      []Evidence `json:"evidence"`
 	EvidenceTotal int        `json:"evidence_total"`
+}
+
+// Judgement is how much a finding matters, and why. It stands beside the
+// detection's own verdict and does not change it.
+type Judgement struct {
+	// Priority is from 0 to 100; Reasons add up to it.
+	Priority int      `json:"priority"`
+	Level    string   `json:"level"` // informational, low, medium, high, critical
+	Reasons  []Reason `json:"reasons"`
+	// Slice is the part of the principal that was judged, where that is
+	// worse than the whole.
+	Slice string `json:"judged_slice,omitempty"`
+	// Aside says why the finding is put aside as benign, by what the caller
+	// cannot set.
+	Aside string `json:"aside_because,omitempty"`
+	// Claims are what the client says it is: it lowers nothing.
+	Claims []string `json:"claims,omitempty"`
+	// Lowered is set where something took points away that a part of the calls
+	// may not share.
+	Lowered bool `json:"-"`
+	// Tools are tools whose calls these resemble.
+	Tools []Resemblance `json:"tools,omitempty"`
+	// Incidents are published incidents whose calls these resemble. That is
+	// similarity, not attribution, and has no weight.
+	Incidents []Resemblance `json:"similar_incidents,omitempty"`
+}
+
+// Reason is a part of a priority.
+type Reason struct {
+	Factor string `json:"factor"`
+	Points int    `json:"points"`
+	Text   string `json:"text"` // the evidence, in words
+}
+
+// Resemblance is how alike the calls of a finding are to a known set.
+type Resemblance struct {
+	Name       string `json:"name"`
+	Confidence string `json:"confidence"` // low, medium, high
+	Basis      string `json:"basis"`      // what it rests on, in words
+	Link       string `json:"link,omitempty"`
 }
 
 // Detection is a detection that fired, with the windows of it that did.
@@ -255,11 +297,52 @@ type Summary struct {
 	Problems      []Problem `json:"problems,omitempty"`
 	ProblemsTotal int       `json:"problems_total,omitzero"`
 	Detections    []string  `json:"detections"`
-	// Findings that filters (--since, --actor, --min-risk, ...) left out.
+	// Levels counts the findings of the report by level, and Aside those of
+	// them that are put aside.
+	Levels Levels `json:"findings_by_level"`
+	Aside  int    `json:"findings_aside,omitzero"`
+	// Findings that filters (--since, --actor, --min-level, ...) left out.
 	Filtered int `json:"findings_filtered,omitzero"`
+	// Exceptions are those of --exceptions, in the order of the file.
+	Exceptions []Exception `json:"exceptions,omitempty"`
 	// ContextHits counts entries of --context that were used, and so on;
 	// absent when not asked for.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// Levels counts findings by level.
+type Levels struct {
+	Critical      int `json:"critical"`
+	High          int `json:"high"`
+	Medium        int `json:"medium"`
+	Low           int `json:"low"`
+	Informational int `json:"informational"`
+}
+
+// Tally sets what the summary counts of the findings. Whoever leaves findings
+// out of a report calls it afterwards.
+func (r *Report) Tally() {
+	r.Summary.Levels, r.Summary.Aside = Levels{}, 0
+	l := &r.Summary.Levels
+	by := map[string]*int{"critical": &l.Critical, "high": &l.High, "medium": &l.Medium, "low": &l.Low, "informational": &l.Informational}
+	for i := range r.Findings {
+		if n := by[r.Findings[i].Level]; n != nil {
+			*n++
+		}
+		if r.Findings[i].Aside != "" {
+			r.Summary.Aside++
+		}
+	}
+}
+
+// Exception is how far an exception was used.
+type Exception struct {
+	ID   string `json:"id"`
+	Hits int    `json:"hits"` // findings that it put aside
+	// State is "expired" where the newest event is not before Expires, else
+	// "unused" where it put nothing aside, else "live".
+	State   string `json:"state"`
+	Expires string `json:"expires"`
 }
 
 // LogCount counts the records of one kind of log.

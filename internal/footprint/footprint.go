@@ -6,14 +6,38 @@ package footprint
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 )
 
-// Operation is one API as the audit log names it: service (CloudTrail
-// eventSource) and operation (eventName).
+// Operation is one API. In AWS it is as the audit log names it: service
+// (CloudTrail eventSource) and operation (eventName), with the API date that
+// some names end in. Elsewhere it has the names of the program's catalogues.
 type Operation struct{ Service, Name string }
+
+// Canonical returns the operation without an API date at the end of its name,
+// such as 20150331v2 or 2020_05_31.
+func (o Operation) Canonical() Operation {
+	return Operation{o.Service, apiDate.ReplaceAllString(o.Name, "")}
+}
+
+var apiDate = regexp.MustCompile(`(20\d{6}|20\d\d_\d\d_\d\d)(v\d+)?$`)
+
+// Program is what is known of a tool as a whole.
+type Program struct {
+	Name  string // as tools.tsv has it, such as "pacu"
+	Title string // as people write it, such as "Pacu"
+	// Class says who uses it: offensive (made for intrusion and tests of it),
+	// dual (made for audit, used by both sides) or emulation (plays intruders
+	// to try detections).
+	Class string
+	// Client is the family of user agents by which it names itself, as
+	// internal/cloud/client has them, or empty.
+	Client string
+	Source string
+}
 
 // Tool is a program that enumerates, or a module of one.
 type Tool struct {
@@ -37,7 +61,27 @@ type Incident struct {
 //go:embed tools.tsv
 var toolsTSV string
 
-// Source: TrailDiscover (CC BY 4.0), see NOTICE.
+// Which tools there are. Classes are a judgement; the rest is of the tools'
+// own sources.
+//
+//go:embed programs.tsv
+var programsTSV string
+
+// What Terraform and the console call, day in, day out: reads of the captured
+// trail invictus-ir/aws_dataset, by the user agent and the console's mark.
+//
+//go:embed everyday.tsv
+var everydayTSV string
+
+// User agents that Pacu sends in place of its own when it runs on Kali, Parrot
+// or Pentoo Linux (BSD-3-Clause, see NOTICE). Terraform's and the console's are
+// among them: a match may accuse, and never excuses.
+//
+//go:embed pacu_user_agents.txt
+var pacuAgents string
+
+// Sources: TrailDiscover (CC BY 4.0), see NOTICE; for Storm-0501, which it does
+// not have, Microsoft's report that the row links to.
 //
 //go:embed incidents.tsv
 var incidentsTSV string
@@ -61,6 +105,39 @@ var tools = sync.OnceValue(func() []Tool {
 // Tools returns all tools, a tool with modules once for each, in order of
 // name and module. The caller must not change them.
 func Tools() []Tool { return tools() }
+
+var programs = sync.OnceValue(func() []Program {
+	var list []Program
+	for i, line := range lines(programsTSV) {
+		f := strings.Split(line, "\t")
+		if len(f) != 6 {
+			panic(fmt.Sprintf("footprint: programs.tsv:%d: %d fields", i+2, len(f)))
+		}
+		list = append(list, Program{f[0], f[1], f[2], f[3], f[4] + " at " + f[5]})
+	}
+	return list
+})
+
+// Programs returns all programs, in order of name. The caller must not change
+// them.
+func Programs() []Program { return programs() }
+
+// Everyday returns, for each operation that Terraform or the console calls, by
+// how many of the two it was seen called.
+func Everyday() map[Operation]int {
+	m := map[Operation]int{}
+	for i, line := range lines(everydayTSV) {
+		f := strings.Split(line, "\t")
+		if len(f) != 3 {
+			panic(fmt.Sprintf("footprint: everyday.tsv:%d: %d fields", i+2, len(f)))
+		}
+		m[Operation{f[0], f[1]}] = 1 + strings.Count(f[2], ",")
+	}
+	return m
+}
+
+// PacuAgents returns the user agents that Pacu puts on to hide where it runs.
+func PacuAgents() []string { return strings.Split(strings.TrimSpace(pacuAgents), "\n") }
 
 // OfTool returns the operations of a tool's module, or, where module is
 // empty, of the whole tool, each once. It is empty for unknown names.
@@ -104,14 +181,19 @@ func OfIncident(id string) (Incident, bool) {
 	return incidents()[i], true
 }
 
-// operations reads "ec2:DescribeInstances,s3:ListBuckets".
+// operations reads "ec2:DescribeInstances,s3:ListBuckets". A service with a dot
+// is whole: "graph.microsoft.com:GET /users".
 func operations(s string) []Operation {
 	var list []Operation
 	for _, one := range strings.Split(s, ",") {
 		service, name, ok := strings.Cut(one, ":")
-		if ok {
-			list = append(list, Operation{service + ".amazonaws.com", name})
+		if !ok {
+			continue
 		}
+		if !strings.Contains(service, ".") {
+			service += ".amazonaws.com"
+		}
+		list = append(list, Operation{service, name})
 	}
 	return list
 }

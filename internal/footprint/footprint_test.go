@@ -1,6 +1,7 @@
 package footprint
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,7 +18,8 @@ func TestTables(t *testing.T) {
 		}
 		seen[k] = true
 		for _, o := range tool.Operations {
-			if !strings.HasSuffix(o.Service, ".amazonaws.com") || o.Name == "" {
+			known := slices.ContainsFunc([]string{".amazonaws.com", ".googleapis.com", "graph.microsoft.com"}, func(end string) bool { return strings.HasSuffix(o.Service, end) })
+			if !known && !strings.HasPrefix(o.Service, "microsoft.") || o.Name == "" {
 				t.Errorf("%s: operation %q of %q", k, o.Name, o.Service)
 			}
 		}
@@ -28,6 +30,53 @@ func TestTables(t *testing.T) {
 			t.Errorf("incident %+v", i)
 		}
 		ids[i.ID] = true
+	}
+}
+
+func TestPrograms(t *testing.T) {
+	names := map[string]bool{}
+	for i, p := range Programs() {
+		if names[p.Name] || p.Title == "" || p.Source == "" || !slices.Contains([]string{"offensive", "dual", "emulation"}, p.Class) {
+			t.Errorf("program %+v", p)
+		}
+		if i > 0 && Programs()[i-1].Name >= p.Name {
+			t.Errorf("%s stands out of order", p.Name)
+		}
+		names[p.Name] = true
+		if p.Client == "" && OfTool(p.Name, "") == nil {
+			t.Errorf("%s has neither operations nor a client: nothing can tell it", p.Name)
+		}
+	}
+	for _, tool := range Tools() {
+		if !names[tool.Name] {
+			t.Errorf("%s has operations and no row in programs.tsv", tool.Name)
+		}
+	}
+}
+
+func TestEveryday(t *testing.T) {
+	m := Everyday()
+	if n := m[Operation{"ec2.amazonaws.com", "DescribeVpcs"}]; n != 2 {
+		t.Errorf("DescribeVpcs has %d callers of two", n)
+	}
+	for o := range m {
+		if o != o.Canonical() {
+			t.Errorf("%v ends in an API date", o)
+		}
+	}
+	if n := len(PacuAgents()); n != 60 {
+		t.Errorf("%d user agents of Pacu's", n)
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	for logged, want := range map[string]string{
+		"GetFunction20150331v2": "GetFunction", "ListDistributions2020_05_31": "ListDistributions",
+		"DescribeVpcs": "DescribeVpcs", "ListObjectsV2": "ListObjectsV2", "Get12345678": "Get12345678",
+	} {
+		if got := (Operation{"x", logged}).Canonical().Name; got != want {
+			t.Errorf("%s: %s, want %s", logged, got, want)
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ type Plan struct {
 	// Quiet joins bursts of one group: closer than this, last to first, they
 	// are one finding.
 	Quiet time.Duration
+	// Leftover plans see the calls alone that are in no finding of the others.
+	Leftover bool
 	// MaxLength cuts a finding.
 	MaxLength time.Duration
 }

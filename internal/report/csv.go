@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -23,6 +24,15 @@ type csvColumn struct {
 
 var csvColumns = []csvColumn{
 	{"id", func(f *finding.Finding) string { return f.ID }},
+	{"priority", func(f *finding.Finding) string { return strconv.Itoa(f.Priority) }},
+	{"level", func(f *finding.Finding) string { return f.Level }},
+	{"reasons", list(func(f *finding.Finding) []finding.Reason { return f.Reasons },
+		func(r finding.Reason) string { return fmt.Sprintf("%d %s: %s", r.Points, r.Factor, r.Text) })},
+	{"judged_slice", func(f *finding.Finding) string { return f.Slice }},
+	{"aside_because", func(f *finding.Finding) string { return f.Aside }},
+	{"claims", list(func(f *finding.Finding) []string { return f.Claims }, func(s string) string { return s })},
+	{"tools", resembled(func(f *finding.Finding) []finding.Resemblance { return f.Tools })},
+	{"similar_incidents", resembled(func(f *finding.Finding) []finding.Resemblance { return f.Incidents })},
 	{"risk_score", func(f *finding.Finding) string { return strconv.Itoa(f.RiskScore) }},
 	{"scope", func(f *finding.Finding) string { return f.Scope }},
 	{"detections", list(func(f *finding.Finding) []finding.Detection { return f.Detections },
@@ -102,6 +112,10 @@ func list[T any](of func(*finding.Finding) []T, name func(T) string) func(*findi
 
 func names(of func(*finding.Finding) []finding.Count) func(*finding.Finding) string {
 	return list(of, func(c finding.Count) string { return c.Name })
+}
+
+func resembled(of func(*finding.Finding) []finding.Resemblance) func(*finding.Finding) string {
+	return list(of, func(r finding.Resemblance) string { return r.Name + " (" + r.Confidence + "): " + r.Basis })
 }
 
 // jsonArray is a list of strings as a JSON array, [] when there are none.

@@ -70,9 +70,13 @@ func bareName(f *finding.Finding) string {
 
 func (p *page) explain(f *finding.Finding, evidence int) {
 	p.heading("Finding " + f.ID)
-	p.paragraph(Sentence(f), "", riskStyle(f.RiskScore))
+	p.paragraph(Sentence(f), "", levelStyle(f.Level))
 	p.blank()
 
+	p.styled("priority", strconv.Itoa(f.Priority)+", "+f.Level, levelStyle(f.Level))
+	p.styled("judged on", judgedText(f), term.Medium)
+	p.field("put aside", f.Aside)
+	p.field("claims", claimsText(f))
 	p.styled("risk", strconv.Itoa(f.RiskScore), riskStyle(f.RiskScore))
 	for _, d := range f.Detections {
 		p.field("detection", d.Name+" ("+strings.TrimSpace(d.ID+" "+d.Version)+"), fired in "+strings.Join(d.Windows, ", "))
@@ -86,6 +90,7 @@ func (p *page) explain(f *finding.Finding, evidence int) {
 	}
 	p.blank()
 
+	p.judgement(f)
 	p.section("Who")
 	p.whole("actor", f.Actor.ID)
 	p.field("", kindText(f.Actor.Kind)+ownerText(f.Actor))

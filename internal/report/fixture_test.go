@@ -11,7 +11,11 @@ import (
 
 // fixtures are the reports by the name of their golden folder.
 func fixtures() map[string]*finding.Report {
-	return map[string]*finding.Report{"three-clouds": threeClouds(), "nothing": nothing(), "hostile": hostile()}
+	all := map[string]*finding.Report{"three-clouds": threeClouds(), "nothing": nothing(), "hostile": hostile()}
+	for _, r := range all {
+		r.Tally()
+	}
+	return all
 }
 
 func builtin() []finding.Detection {
@@ -37,6 +41,22 @@ func threeClouds() *finding.Report {
 			{From: "arn:aws:iam::444455556666:role/hop", To: "arn:aws:iam::111122223333:role/service/get-password-data-role", Via: "AssumeRole",
 				Session: "arn:aws:sts::111122223333:assumed-role/get-password-data-role/red", Key: "ASIAEXAMPLEKEY000001", Time: "2023-07-10T11:41:00Z"},
 		},
+		Judgement: finding.Judgement{Priority: 81, Level: "critical", Slice: "arn:aws:sts::111122223333:assumed-role/get-password-data-role/red",
+			Reasons: []finding.Reason{
+				{Factor: "denied", Points: 33, Text: "29 of 29 calls refused over 29 resources"},
+				{Factor: "denied_sweep", Points: 22, Text: "GetPasswordData refused for 29 different resources"},
+				{Factor: "follow_keys", Points: 15, Text: "then CreateAccessKey at 12:31:07, CreateLoginProfile (refused) at 12:31:09"},
+				{Factor: "tool", Points: 14, Text: "calls like those of Pacu: 6 of the 7 calls of iam__enum_permissions in its order"},
+				{Factor: "services", Points: 10, Text: "11 services asked: ec2.amazonaws.com, iam.amazonaws.com, kms.amazonaws.com, lambda.amazonaws.com, newservice.amazonaws.com, rds.amazonaws.com and 5 more"},
+				{Factor: "new_network", Points: 8, Text: "from a network not seen in 30 days: 203.0.113.0/24"},
+				{Factor: "apis", Points: 3, Text: "14 distinct operations"},
+				{Factor: "known", Points: -24, Text: "8 of 14 operations used before, from the same networks with the same clients, on 22 of 30 days"},
+			},
+			Claims: []string{"claims to be Terraform"},
+			Tools:  []finding.Resemblance{{Name: "Pacu", Confidence: "high", Basis: "6 of the 7 calls of iam__enum_permissions in its order", Link: "https://example.com/pacu"}},
+			Incidents: []finding.Resemblance{
+				{Name: "LUCR-3", Confidence: "medium", Basis: "7 of 11 published calls", Link: "https://example.com/lucr-3"},
+				{Name: "A second incident", Confidence: "low", Basis: "4 of 12 published calls", Link: "https://example.com/second"}}},
 		RiskScore: 90,
 		Peak:      finding.Window{Name: "15m", Start: "2023-07-10T11:42:36Z", End: "2023-07-10T11:57:36Z", RiskScore: 90, Events: 29, DistinctAPIs: 6},
 		Events:    1029, DistinctAPIs: 14, FirstSeen: "2023-07-10T11:42:36Z", LastSeen: "2023-07-10T12:08:39.25Z", ThrottledRetries: 3,
@@ -83,8 +103,10 @@ func threeClouds() *finding.Report {
 	azure := finding.Finding{
 		ID: "3f2a9c1d00000000", Scope: "account", Continues: "9999aaaabbbbcccc", PreviousIDs: []string{"1111222233334444"},
 		Detections: builtin(), Techniques: t1580(33),
-		Cloud:     finding.CloudRef{Provider: "azure", Account: finding.Account{ID: "00000000-1111-2222-3333-444444444444"}},
-		Actor:     finding.Actor{Kind: "entra_user", ID: "entra:9f0c1d2e-0000-0000-0000-000000000000/7a7a7a7a-0000-0000-0000-000000000000", Name: "mallory@example.com"},
+		Cloud: finding.CloudRef{Provider: "azure", Account: finding.Account{ID: "00000000-1111-2222-3333-444444444444"}},
+		Actor: finding.Actor{Kind: "entra_user", ID: "entra:9f0c1d2e-0000-0000-0000-000000000000/7a7a7a7a-0000-0000-0000-000000000000", Name: "mallory@example.com"},
+		Judgement: finding.Judgement{Priority: 30, Level: "low", Reasons: []finding.Reason{
+			{Factor: "key_lists", Points: 30, Text: "keys or settings with secrets asked for of 33 resources"}}},
 		RiskScore: 70, Peak: finding.Window{Name: "15m", Start: "2024-02-28T23:55:00Z", End: "2024-02-29T00:10:00Z", RiskScore: 70, Events: 33, DistinctAPIs: 11},
 		Events: 33, DistinctAPIs: 11, FirstSeen: "2024-02-28T23:55:00Z", LastSeen: "2024-02-29T00:04:30Z",
 		Outcomes: finding.Outcomes{OK: 33},
@@ -98,8 +120,13 @@ func threeClouds() *finding.Report {
 	}
 	gcp := finding.Finding{
 		ID: "77d1e2f3a4b5c6d7", Scope: "origin", Detections: builtin(), Techniques: t1580(250),
-		Cloud:     finding.CloudRef{Provider: "gcp", Account: finding.Account{ID: "payments-prod"}},
-		Actor:     finding.Actor{Kind: "service_account", ID: "scanner@payments-prod.iam.gserviceaccount.com"},
+		Cloud: finding.CloudRef{Provider: "gcp", Account: finding.Account{ID: "payments-prod"}},
+		Actor: finding.Actor{Kind: "service_account", ID: "scanner@payments-prod.iam.gserviceaccount.com"},
+		Judgement: finding.Judgement{Priority: 14, Level: "informational", Aside: "a service agent of the project, which nobody else can be",
+			Reasons: []finding.Reason{
+				{Factor: "sweep", Points: 12, Text: "a sweep over 250 resources with compute.instances.list"},
+				{Factor: "volume", Points: 4, Text: "250 calls"},
+				{Factor: "aside", Points: -2, Text: "a service agent of the project, which nobody else can be"}}},
 		RiskScore: 50, Peak: finding.Window{Name: "15m", Start: "2024-03-01T08:00:00Z", End: "2024-03-01T08:15:00Z", RiskScore: 50, Events: 250, DistinctAPIs: 1},
 		Events: 250, DistinctAPIs: 1, FirstSeen: "2024-03-01T08:00:00Z", LastSeen: "2024-03-01T08:00:00Z",
 		Outcomes: finding.Outcomes{OK: 250}, Services: []finding.Count{{Name: "compute.googleapis.com", Events: 250}},
@@ -156,10 +183,17 @@ func hostile() *finding.Report {
 	long := strings.Repeat("A very long name ", 40)
 	f := finding.Finding{
 		ID: "deadbeef00000001", Scope: "account", Detections: builtin(), Techniques: t1580(10),
-		Cloud:     finding.CloudRef{Provider: "aws", Account: finding.Account{ID: "+111122223333", Name: formula}},
-		Actor:     finding.Actor{Kind: "sso_user", ID: formula + ansi, Name: bidi + newline},
-		Origin:    &finding.Origin{ID: html, Kind: newline},
-		Chain:     []finding.Link{{From: broken, To: bidi, Via: ansi, Session: long, Key: "\u200b\ufeff", Time: "not a time", EventID: html}},
+		Cloud:  finding.CloudRef{Provider: "aws", Account: finding.Account{ID: "+111122223333", Name: formula}},
+		Actor:  finding.Actor{Kind: "sso_user", ID: formula + ansi, Name: bidi + newline},
+		Origin: &finding.Origin{ID: html, Kind: newline},
+		Chain:  []finding.Link{{From: broken, To: bidi, Via: ansi, Session: long, Key: "\u200b\ufeff", Time: "not a time", EventID: html}},
+		Judgement: finding.Judgement{Priority: 3, Level: "informational", Slice: ansi + newline,
+			Reasons: []finding.Reason{
+				{Factor: formula, Points: 7, Text: ansi + newline}, {Factor: bidi, Points: 5, Text: long + html},
+				{Factor: broken, Points: -4, Text: formula}, {Factor: html, Points: -5, Text: bidi + broken}},
+			Claims:    []string{formula, ansi + newline},
+			Tools:     []finding.Resemblance{{Name: ansi, Confidence: newline, Basis: long, Link: "javascript:alert(1)" + bidi}},
+			Incidents: []finding.Resemblance{{Name: html, Confidence: bidi, Basis: formula + ansi, Link: newline}}},
 		RiskScore: 90, Peak: finding.Window{Name: ansi, Start: "yesterday", End: "", RiskScore: 90, Events: 9, DistinctAPIs: 5},
 		Events: 10, DistinctAPIs: 5, FirstSeen: ansi, LastSeen: "2024-03-01T08:00:00Z",
 		Outcomes: finding.Outcomes{Denied: 10}, DenialReasons: map[string]int{ansi: 4, html: 6},
@@ -175,8 +209,10 @@ func hostile() *finding.Report {
 			At: finding.At{File: "dir/\x1b[31mred\n.json", Record: 1}}},
 		EvidenceTotal: 10,
 	}
+	aside := f
+	aside.ID, aside.Aside = "feedbeef00000002", formula+ansi+html
 	return &finding.Report{
-		SchemaVersion: finding.SchemaVersion, Findings: []finding.Finding{f},
+		SchemaVersion: finding.SchemaVersion, Findings: []finding.Finding{f, aside},
 		Summary: finding.Summary{Files: 1, Records: 10, Events: 10, FirstEvent: ansi, LastEvent: html,
 			Logs:     []finding.LogCount{{Cloud: ansi, Log: long, Records: 10, Events: 10}},
 			Problems: []finding.Problem{{File: ansi + newline, Reason: bidi + long}}, ProblemsTotal: 1, Notes: []string{ansi + newline}},

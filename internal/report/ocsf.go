@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"net/netip"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"vedette/internal/finding"
+	"vedette/internal/term"
 )
 
 // The OCSF format: Detection Finding (class 2004) of OCSF 1.8.0 with the
@@ -37,11 +39,13 @@ type ocsfFinding struct {
 	Severity     string           `json:"severity"`
 	StatusID     int              `json:"status_id"`
 	Status       string           `json:"status"`
+	StatusDetail string           `json:"status_detail,omitempty"`
 	IsAlert      bool             `json:"is_alert"`
 	Message      string           `json:"message"`
 	RiskScore    int              `json:"risk_score"`
 	RiskLevelID  int              `json:"risk_level_id"`
 	RiskLevel    string           `json:"risk_level"`
+	RiskDetails  string           `json:"risk_details,omitempty"`
 	FindingInfo  ocsfInfo         `json:"finding_info"`
 	Cloud        ocsfCloud        `json:"cloud"`
 	Resources    []ocsfResource   `json:"resources,omitempty"`
@@ -198,6 +202,7 @@ type ocsfEnrichment struct {
 // ocsfUnmapped keeps the figures of a finding that OCSF has no attribute for,
 // under their names in the JSON format.
 type ocsfUnmapped struct {
+	finding.Judgement
 	Scope          string            `json:"scope"`
 	Peak           finding.Window    `json:"peak"`
 	DistinctAPIs   int               `json:"distinct_apis"`
@@ -233,7 +238,7 @@ func writeOCSF(w io.Writer, r *finding.Report, opts Options) error {
 // its events; no clock is asked, so that equal findings are equal bytes.
 func ocsfOf(f *finding.Finding, r *finding.Report, version string) *ocsfFinding {
 	first, last := epochMillis(f.FirstSeen), epochMillis(f.LastSeen)
-	severity, level := ocsfSeverity(f.RiskScore)
+	severity, level := ocsfSeverity(f.Level), ocsfRisk(f.RiskScore)
 	o := &ocsfFinding{
 		ActivityID: ocsfCreate, ActivityName: "Create",
 		CategoryUID: 2, CategoryName: "Findings",
@@ -242,25 +247,29 @@ func ocsfOf(f *finding.Finding, r *finding.Report, version string) *ocsfFinding 
 		Time: last, StartTime: first, EndTime: last, Count: f.Events,
 		SeverityID: severity.id, Severity: severity.caption,
 		StatusID: 1, Status: "New", IsAlert: true,
-		Message: Sentence(f), RiskScore: f.RiskScore, RiskLevelID: level.id, RiskLevel: level.caption,
+		Message: Sentence(f), RiskScore: f.RiskScore, RiskLevelID: level.id, RiskLevel: level.caption, RiskDetails: reasonsInWords(f.Reasons),
 		Metadata: ocsfMetadata{
 			Version: ocsfVersion, Profiles: []string{"cloud"}, UID: f.ID, CorrelationUID: f.Campaign,
 			Product:     ocsfProduct{Name: "Vedette", VendorName: "Vedette", Version: version},
 			IsTruncated: f.EvidenceTotal > len(f.Evidence),
 		},
 		FindingInfo: ocsfInfo{
-			UID: f.ID, Title: "Cloud infrastructure discovery by " + who(f), Desc: Sentence(f),
+			UID: f.ID, Title: "Cloud infrastructure discovery by " + who(f), Desc: ocsfDesc(f),
 			Types: []string{"Discovery"}, FirstSeen: first, LastSeen: last, CreatedTime: last,
 			DataSources: logsOf(r, f.Cloud.Provider),
 		},
 		Cloud: ocsfCloud{Provider: ocsfProvider(f.Cloud.Provider), Account: ocsfAccountOf(f.Cloud.Provider, f.Cloud.Account)},
 		Unmapped: &ocsfUnmapped{
-			Scope: f.Scope, Peak: f.Peak, DistinctAPIs: f.DistinctAPIs, Targets: f.Targets, Outcomes: f.Outcomes,
+			Judgement: f.Judgement, Scope: f.Scope, Peak: f.Peak, DistinctAPIs: f.DistinctAPIs, Targets: f.Targets, Outcomes: f.Outcomes,
 			DenialReasons: f.DenialReasons, APIs: f.APIs, Services: f.Services, Regions: f.Regions,
 			GlobalServices: f.GlobalServices, Addresses: f.Addresses, Clients: f.Clients, Sessions: f.Sessions,
 			Keys: f.Keys, Origin: f.Origin, Chain: f.Chain, Slices: f.Slices, WorstSlice: f.WorstSlice,
 			PreviousIDs: f.PreviousIDs, EvidenceTotal: f.EvidenceTotal,
 		},
+	}
+	if f.Aside != "" {
+		// What is known to be benign asks nobody to act.
+		o.StatusID, o.Status, o.StatusDetail, o.IsAlert = 3, "Suppressed", f.Aside, false
 	}
 	if len(f.Regions) == 1 {
 		o.Cloud.Region = f.Regions[0].Name
@@ -355,18 +364,58 @@ type idCaption struct {
 	caption string
 }
 
-// ocsfSeverity maps the risk bands of the detections to OCSF's severity and
-// risk level. Discovery alone has done no harm yet: it is never critical.
-func ocsfSeverity(risk int) (severity, level idCaption) {
+// ocsfSeverity maps levels to OCSF's severity, which has the same five.
+func ocsfSeverity(level string) idCaption {
+	switch level {
+	case "critical":
+		return idCaption{5, "Critical"}
+	case "high":
+		return idCaption{4, "High"}
+	case "medium":
+		return idCaption{3, "Medium"}
+	case "low":
+		return idCaption{2, "Low"}
+	case "informational":
+		return idCaption{1, "Informational"}
+	}
+	return idCaption{0, "Unknown"}
+}
+
+// ocsfRisk maps the risk bands of the detections to OCSF's risk level. That
+// many calls have done no harm by themselves: it is never critical.
+func ocsfRisk(risk int) idCaption {
 	switch {
 	case risk >= 90:
-		return idCaption{4, "High"}, idCaption{3, "High"}
+		return idCaption{3, "High"}
 	case risk >= 70:
-		return idCaption{3, "Medium"}, idCaption{2, "Medium"}
+		return idCaption{2, "Medium"}
 	case risk >= 50:
-		return idCaption{2, "Low"}, idCaption{1, "Low"}
+		return idCaption{1, "Low"}
 	}
-	return idCaption{1, "Informational"}, idCaption{0, "Info"}
+	return idCaption{0, "Info"}
+}
+
+// ocsfDesc is what a finding is about and what makes its priority.
+func ocsfDesc(f *finding.Finding) string {
+	text := Sentence(f) + " Priority " + strconv.Itoa(f.Priority) + " (" + f.Level + ")"
+	main, others, points := mainReasons(f.Reasons)
+	if len(main) == 0 {
+		return text + "."
+	}
+	text += ": " + reasonsInWords(main)
+	if others > 0 {
+		text += fmt.Sprintf("; %+d by %s", points, term.Plural(others, "further reason"))
+	}
+	return text + "."
+}
+
+// reasonsInWords lists reasons with their points.
+func reasonsInWords(reasons []finding.Reason) string {
+	list := make([]string, len(reasons))
+	for i, r := range reasons {
+		list[i] = fmt.Sprintf("%+d %s", r.Points, r.Text)
+	}
+	return strings.Join(list, "; ")
 }
 
 func ocsfProvider(p string) string {

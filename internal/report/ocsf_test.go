@@ -225,7 +225,7 @@ func TestOCSFCheckRefuses(t *testing.T) {
 func TestOCSFMeaning(t *testing.T) {
 	r := threeClouds()
 	o := ocsfOf(&r.Findings[0], r, "1.2.3")
-	if o.Time != 1688990919250 || o.StartTime != 1688989356000 || o.TypeUID != 200401 || o.SeverityID != 4 || o.Cloud.Provider != "AWS" {
+	if o.Time != 1688990919250 || o.StartTime != 1688989356000 || o.TypeUID != 200401 || o.SeverityID != 5 || o.RiskLevelID != 3 || !o.IsAlert || o.Cloud.Provider != "AWS" {
 		t.Errorf("head: %+v", o)
 	}
 	if a := o.FindingInfo.Attacks[1]; a.Technique.UID != "T1087" || a.SubTechnique == nil || a.SubTechnique.UID != "T1087.004" || a.Tactic.UID != "TA0007" {
@@ -239,6 +239,9 @@ func TestOCSFMeaning(t *testing.T) {
 	}
 	if !o.Metadata.IsTruncated || ocsfOf(&r.Findings[1], r, "").Metadata.IsTruncated {
 		t.Error("is_truncated says whether evidence was left out")
+	}
+	if a := ocsfOf(&r.Findings[2], r, ""); a.StatusID != 3 || a.IsAlert || a.StatusDetail != r.Findings[2].Aside || a.SeverityID != 1 {
+		t.Errorf("put aside: %+v", a)
 	}
 	if got := ocsfOf(&r.Findings[1], r, "").FindingInfo.RelatedEvents; len(got) != 1 || got[0].UID != "9999aaaabbbbcccc" {
 		t.Errorf("related: %+v", got)

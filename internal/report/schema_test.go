@@ -35,6 +35,7 @@ type node struct {
 	Items       *node            `json:"items"`
 	Additional  *node            `json:"additionalProperties"`
 	Enum        []string         `json:"enum"`
+	Minimum     *int             `json:"minimum"`
 	Maximum     *int             `json:"maximum"`
 	Defs        map[string]*node `json:"$defs"`
 }
@@ -105,8 +106,7 @@ func TestSchemaHasTheFieldsOfTheTypes(t *testing.T) {
 			}
 			used[n] = true
 			names, required := []string{}, []string{}
-			for i := range typ.NumField() {
-				f := typ.Field(i)
+			for _, f := range fieldsOf(typ) {
 				name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 				names = append(names, name)
 				if options == "" {
@@ -135,6 +135,12 @@ func TestSchemaHasTheFieldsOfTheTypes(t *testing.T) {
 	}
 }
 
+// fieldsOf are the fields of a struct as JSON has them: those of an embedded
+// struct stand in its place.
+func fieldsOf(typ reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(typ), func(f reflect.StructField) bool { return f.Anonymous || f.Tag.Get("json") == "-" })
+}
+
 // draw fills v with anything its type and its schema allow.
 func draw(t *rapid.T, root, n *node, v reflect.Value, label string) {
 	n = root.resolve(n)
@@ -145,13 +151,13 @@ func draw(t *rapid.T, root, n *node, v reflect.Value, label string) {
 			draw(t, root, n, v.Elem(), label)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			tag, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		for _, f := range fieldsOf(v.Type()) {
+			tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			child := n.Properties[tag]
 			if options != "" && !rapid.Bool().Draw(t, label) {
 				continue
 			}
-			draw(t, root, child, v.Field(i), label+"."+tag)
+			draw(t, root, child, v.FieldByIndex(f.Index), label+"."+tag)
 		}
 	case reflect.Slice:
 		for range rapid.IntRange(0, 2).Draw(t, label) {
@@ -171,11 +177,14 @@ func draw(t *rapid.T, root, n *node, v reflect.Value, label string) {
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, label))
 	case reflect.Int, reflect.Int64:
-		top := 1 << 40
+		low, top := -100, 1<<40
+		if n.Minimum != nil {
+			low = *n.Minimum
+		}
 		if n.Maximum != nil {
 			top = *n.Maximum
 		}
-		v.SetInt(int64(rapid.IntRange(0, top).Draw(t, label)))
+		v.SetInt(int64(rapid.IntRange(low, top).Draw(t, label)))
 	case reflect.String:
 		if len(n.Enum) > 0 {
 			v.SetString(rapid.SampledFrom(n.Enum).Draw(t, label))
@@ -191,7 +200,22 @@ func drawReport(t *rapid.T, root *node) *finding.Report {
 	r := &finding.Report{}
 	draw(t, root, root, reflect.ValueOf(r).Elem(), "report")
 	r.SchemaVersion = finding.SchemaVersion
+	for i := range r.Findings {
+		balance(&r.Findings[i].Judgement)
+	}
+	r.Tally()
 	return r
+}
+
+// balance has the reasons add up to the priority, as those of a judge do.
+func balance(j *finding.Judgement) {
+	rest := j.Priority
+	for _, r := range j.Reasons {
+		rest -= r.Points
+	}
+	if rest != 0 {
+		j.Reasons = append(j.Reasons, finding.Reason{Factor: "limit", Points: rest, Text: "the rest"})
+	}
 }
 
 // Any report as JSON is valid against the schema, reads back as itself, and
@@ -244,6 +268,7 @@ func TestJSONIsValidAndReadsBack(t *testing.T) {
 		if len(r.Findings) > 0 && r.Findings[0].ID == "deadbeef00000001" {
 			// The hostile report breaks the enumerations on purpose.
 			r.Coverage[0].Verdict, r.Findings[0].Evidence[0].Outcome = "not_seen", "ok"
+			r.Findings[0].Tools[0].Confidence, r.Findings[0].Incidents[0].Confidence = "low", "high"
 		}
 		check(t, &r)
 	}
@@ -283,8 +308,13 @@ func validStrings(v reflect.Value) bool {
 func TestSchemaRefuses(t *testing.T) {
 	schema := compileSchema(t)
 	for name, spoil := range map[string]func(r map[string]any){
-		"a missing field":     func(r map[string]any) { delete(r["findings"].([]any)[0].(map[string]any), "risk_score") },
-		"a negative count":    func(r map[string]any) { r["findings"].([]any)[0].(map[string]any)["events"] = -1 },
+		"a missing field":    func(r map[string]any) { delete(r["findings"].([]any)[0].(map[string]any), "risk_score") },
+		"a negative count":   func(r map[string]any) { r["findings"].([]any)[0].(map[string]any)["events"] = -1 },
+		"a finding unjudged": func(r map[string]any) { delete(r["findings"].([]any)[0].(map[string]any), "priority") },
+		"an unknown level":   func(r map[string]any) { r["findings"].([]any)[0].(map[string]any)["level"] = "dire" },
+		"half a point": func(r map[string]any) {
+			r["findings"].([]any)[0].(map[string]any)["reasons"].([]any)[0].(map[string]any)["points"] = 0.5
+		},
 		"a risk over 100":     func(r map[string]any) { r["findings"].([]any)[0].(map[string]any)["risk_score"] = 101 },
 		"an unknown verdict":  func(r map[string]any) { r["coverage"].([]any)[0].(map[string]any)["verdict"] = "covered" },
 		"a count as a string": func(r map[string]any) { r["summary"].(map[string]any)["records"] = "5" },
@@ -370,16 +400,18 @@ func between(t *testing.T, s, name, with string) string {
 func fieldOrder(name string, n *node) []string {
 	var order []string
 	for _, typ := range []reflect.Type{reflect.TypeFor[finding.Report](), reflect.TypeFor[finding.Finding](), reflect.TypeFor[finding.Summary](),
+		reflect.TypeFor[finding.Exception](),
 		reflect.TypeFor[finding.Detection](), reflect.TypeFor[finding.Technique](), reflect.TypeFor[finding.CloudRef](), reflect.TypeFor[finding.Account](),
 		reflect.TypeFor[finding.Actor](), reflect.TypeFor[finding.Origin](), reflect.TypeFor[finding.Link](), reflect.TypeFor[finding.Window](),
 		reflect.TypeFor[finding.Outcomes](), reflect.TypeFor[finding.API](), reflect.TypeFor[finding.Count](), reflect.TypeFor[finding.Address](),
 		reflect.TypeFor[finding.Client](), reflect.TypeFor[finding.Slice](), reflect.TypeFor[finding.Evidence](), reflect.TypeFor[finding.At](),
-		reflect.TypeFor[finding.LogCount](), reflect.TypeFor[finding.Problem](), reflect.TypeFor[finding.Coverage]()} {
+		reflect.TypeFor[finding.LogCount](), reflect.TypeFor[finding.Reason](), reflect.TypeFor[finding.Resemblance](), reflect.TypeFor[finding.Levels](),
+		reflect.TypeFor[finding.Problem](), reflect.TypeFor[finding.Coverage]()} {
 		if typ.Name() != n.Title && !(typ.Name() == "CloudRef" && n.Title == "Cloud") {
 			continue
 		}
-		for i := range typ.NumField() {
-			tag, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		for _, f := range fieldsOf(typ) {
+			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			order = append(order, tag)
 		}
 	}

@@ -57,9 +57,13 @@ func verdict(r *finding.Report) string {
 	if n := len(r.Findings); n > 0 {
 		top := 0
 		for i := range r.Findings {
-			top = max(top, r.Findings[i].RiskScore)
+			top = max(top, r.Findings[i].Priority)
 		}
-		return term.Plural(n, "finding") + ", the highest risk " + strconv.Itoa(top) + "." + filtered +
+		aside := ""
+		if s.Aside > 0 {
+			aside = "; " + term.Count(s.Aside) + " put aside"
+		}
+		return term.Plural(n, "finding") + ", the highest priority " + strconv.Itoa(top) + ": " + levelsText(s.Levels) + aside + "." + filtered +
 			" `vedette explain ID PATH` tells one in full."
 	}
 	if s.Events == 0 {

@@ -23,12 +23,65 @@ func writeTable(w *bufio.Writer, r *finding.Report, opts Options) error {
 	return nil
 }
 
+// findings writes the findings in their order; those that are put aside come
+// after the others, with the reason.
 func (p *page) findings(r *finding.Report) {
-	cols := []column{{head: "RISK", right: true}, {head: "ID"}, {head: "WHO", flex: true}}
+	ids := shortIDs(r.Findings)
+	shown := r.Findings
+	if p.limit > 0 && len(shown) > p.limit {
+		shown = shown[:p.limit]
+	}
+	var open, aside []int
+	for i := range shown {
+		if shown[i].Aside == "" {
+			open = append(open, i)
+		} else {
+			aside = append(aside, i)
+		}
+	}
+	if len(open) > 0 {
+		t := p.overview(shown, ids, open)
+		t.header()
+		for n, i := range open {
+			t.row(n, levelStyle(shown[i].Level))
+			p.details(&shown[i])
+			p.blank()
+		}
+	}
+	if len(aside) > 0 {
+		p.heading("Put aside: " + term.Plural(asides(r.Findings), "finding"))
+		t := p.overview(shown, ids, aside)
+		t.header()
+		for n, i := range aside {
+			t.row(n, term.Plain)
+			p.field("because", shown[i].Aside)
+		}
+		p.blank()
+	}
+	if n := len(r.Findings) - len(shown); n > 0 {
+		p.line(term.Plural(n, "more finding") + ", lower in order: `--limit 0` shows them all, and the formats for programs always do.")
+		p.blank()
+	}
+}
+
+// asides counts the findings that are put aside.
+func asides(findings []finding.Finding) (n int) {
+	for i := range findings {
+		if findings[i].Aside != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// overview is a table of some findings, a row each.
+func (p *page) overview(findings []finding.Finding, ids []string, which []int) *table {
+	cols := []column{{head: "PRIORITY"}, {head: "ID"}, {head: "WHO", flex: true}}
 	if p.width >= wide {
 		cols = append(cols, column{head: "ACCOUNT"})
 	}
-	cols = append(cols, column{head: "EVENTS", right: true}, column{head: "APIS", right: true}, column{head: "DENIED", right: true})
+	cols = append(cols, column{head: "EVENTS", right: true}, column{head: "APIS", right: true}, column{head: "DENIED", right: true},
+		column{head: "RISK", right: true})
 	if p.width >= wide {
 		cols = append(cols, column{head: "FIRST SEEN (UTC)"})
 	}
@@ -36,20 +89,14 @@ func (p *page) findings(r *finding.Report) {
 	if p.width >= wide {
 		cols = append(cols, column{head: "FROM", flex: true, tail: true})
 	}
-
-	ids := shortIDs(r.Findings)
-	shown := r.Findings
-	if p.limit > 0 && len(shown) > p.limit {
-		shown = shown[:p.limit]
-	}
-	rows := make([][]string, len(shown))
-	for i := range shown {
-		f := &shown[i]
-		row := []string{strconv.Itoa(f.RiskScore), ids[i], who(f)}
+	rows := make([][]string, len(which))
+	for n, i := range which {
+		f := &findings[i]
+		row := []string{priorityText(&f.Judgement), ids[i], who(f)}
 		if p.width >= wide {
 			row = append(row, accountText(f.Cloud.Account, false))
 		}
-		row = append(row, term.Count(f.Events), term.Count(f.DistinctAPIs), term.Count(f.Outcomes.Denied))
+		row = append(row, term.Count(f.Events), term.Count(f.DistinctAPIs), term.Count(f.Outcomes.Denied), strconv.Itoa(f.RiskScore))
 		if p.width >= wide {
 			row = append(row, clock(f.FirstSeen))
 		}
@@ -65,24 +112,19 @@ func (p *page) findings(r *finding.Report) {
 			}
 			row = append(row, from)
 		}
-		rows[i] = row
+		rows[n] = row
 	}
-	t := p.table(cols, rows)
-	t.header()
-	for i := range shown {
-		t.row(i, riskStyle(shown[i].RiskScore))
-		p.details(&shown[i])
-		p.blank()
-	}
-	if n := len(r.Findings) - len(shown); n > 0 {
-		p.line(term.Plural(n, "more finding") + ", lower in order: `--limit 0` shows them all, and the formats for programs always do.")
-		p.blank()
-	}
+	return p.table(cols, rows)
 }
 
-// details are the lines below a finding's row: what the row had no room for
-// and what tells a theft from a day's work.
+// details are the lines below a finding's row: why it stands where it does,
+// what the row had no room for, and what tells a theft from a day's work.
 func (p *page) details(f *finding.Finding) {
+	p.why(f)
+	p.styled("judged on", judgedText(f), term.Medium)
+	p.field("like", resemblances(f.Tools))
+	p.field("similar to", incidentsText(f))
+	p.field("claims", claimsText(f))
 	p.field("who", kindText(f.Actor.Kind)+ownerText(f.Actor)+accountsText(f))
 	p.whole("", f.Actor.ID)
 	p.field("when", whenText(f))
@@ -97,7 +139,7 @@ func (p *page) details(f *finding.Finding) {
 	if len(f.Regions) > 0 {
 		p.items("regions", counts(f.Regions), 5)
 	}
-	if s := notableSlice(f); s != nil {
+	if s := notableSlice(f); s != nil && s != judgedSlice(f) {
 		p.styled("slice", sliceText(s), term.Medium)
 	}
 	switch {

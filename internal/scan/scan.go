@@ -19,6 +19,7 @@ import (
 	"vedette/internal/engine"
 	"vedette/internal/event"
 	"vedette/internal/finding"
+	"vedette/internal/history"
 	"vedette/internal/plan"
 	"vedette/internal/seed"
 )
@@ -51,6 +52,8 @@ type Result struct {
 	Report finding.Report
 	// Rows is the seed profile's result, or that of [engine.Options].Rows.
 	Rows []finding.Row
+	// Profiles are what was learned, where [engine.Options].Learn is set.
+	Profiles []*history.Profile
 	// First and Last are the times of the first and last event, in
 	// nanoseconds; equal to zero when there is none.
 	First, Last int64
@@ -62,7 +65,7 @@ var ErrNothing = errors.New("no file to read")
 // tally is one worker's share of the summary.
 type tally struct {
 	records, events, skipped, unparsed int
-	serviceMade                        int
+	serviceMade                        []int // by evaluation
 	bytes                              int64
 	first, last                        int64
 	logs                               [event.NumLogs]struct{ records, events int }
@@ -79,6 +82,28 @@ type fileTally struct {
 // Run scans. Input that cannot be read costs only itself: it is named in the
 // summary. The error is of the run as a whole.
 func Run(ctx context.Context, opts Options) (*Result, error) {
+	results, err := evaluate(ctx, opts, opts.Engine)
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+// Compare reads once and evaluates twice: as opts say, and with other options
+// of the engine. Each result is what [Run] gives with these. Both evaluations
+// hold their calls at the same time, each within its own Memory. The seed
+// profile has none: Seed must not be set.
+func Compare(ctx context.Context, opts Options, other engine.Options) (before, after *Result, err error) {
+	results, err := evaluate(ctx, opts, opts.Engine, other)
+	if err != nil {
+		return nil, nil, err
+	}
+	return results[0], results[1], nil
+}
+
+// evaluate reads the input and gives a result for each set of the engine's
+// options; the first says how many workers read.
+func evaluate(ctx context.Context, opts Options, sets ...engine.Options) ([]*Result, error) {
 	files, problems, cleanup, err := expand(opts.Paths, opts.Stdin)
 	defer cleanup()
 	if err != nil {
@@ -97,25 +122,37 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	eng, err := engine.New(reg, opts.Engine)
+	engines := make([]*engine.Engine, len(sets))
+	for i, set := range sets {
+		if engines[i], err = engine.New(reg, set); err != nil {
+			return nil, err
+		}
+		defer engines[i].Close()
+	}
+	workers, err := readAll(ctx, &opts, reg, engines, files)
 	if err != nil {
 		return nil, err
 	}
-	defer eng.Close()
-
-	workers, err := readAll(ctx, &opts, reg, eng, files)
-	if err != nil {
-		return nil, err
-	}
-	res := &Result{}
-	sum := summarise(res, workers, files, problems)
 	cov := coverage.NewCounter()
 	for _, w := range workers {
 		cov.Merge(w.coverage)
 	}
-	if res.Report.Coverage, err = cov.Report(); err != nil {
-		return nil, err
+	results := make([]*Result, len(sets))
+	for i := range sets {
+		res := &Result{}
+		sum := summarise(res, i, workers, files, problems)
+		if res.Report.Coverage, err = cov.Report(); err != nil {
+			return nil, err
+		}
+		if results[i], err = conclude(res, sum, &opts, &sets[i], engines[i], workers, files); err != nil {
+			return nil, err
+		}
 	}
+	return results, nil
+}
+
+// conclude fills in what was found.
+func conclude(res *Result, sum *finding.Summary, opts *Options, set *engine.Options, eng *engine.Engine, workers []*worker, files []input) (*Result, error) {
 	res.Report.SchemaVersion = finding.SchemaVersion
 	res.Report.Findings = []finding.Finding{}
 	if opts.Seed != nil {
@@ -132,10 +169,14 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 		return nil, err
 	}
 	res.Report.Findings = found
-	res.Rows = eng.Rows()
+	res.Rows, res.Profiles = eng.Rows(), eng.Profiles()
+	if b := set.Baseline; b != nil && sum.Events > 0 && b.To >= history.DayOf(res.First) {
+		sum.Notes = append(sum.Notes, fmt.Sprintf("the baseline goes on to %s and this input begins on %s: what the baseline saw first on that day or later is left out", b.To, history.DayOf(res.First)))
+	}
 	sum.Duplicates, sum.Scoring = stats.Duplicates, stats.Scoring
-	sum.Detections = detections(opts.Engine.Plans)
+	sum.Detections = detections(set.Plans)
 	res.Report.Summary = *sum
+	res.Report.Tally()
 	return res, nil
 }
 
@@ -149,17 +190,17 @@ func detections(plans []*plan.Plan) []string {
 
 // worker reads files, one at a time.
 type worker struct {
-	reader    *reader
-	collector *engine.Collector
-	coverage  *coverage.Counter
-	seed      *seed.Counter
-	tally     tally
-	file      uint32
-	progress  *Progress
-	unseen    int64 // records not yet told to progress
+	reader     *reader
+	collectors []*engine.Collector // one an evaluation
+	coverage   *coverage.Counter
+	seed       *seed.Counter
+	tally      tally
+	file       uint32
+	progress   *Progress
+	unseen     int64 // records not yet told to progress
 }
 
-func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engine.Engine, files []input) ([]*worker, error) {
+func readAll(ctx context.Context, opts *Options, reg *event.Registry, engines []*engine.Engine, files []input) ([]*worker, error) {
 	shapes, err := shape.Load()
 	if err != nil {
 		return nil, err
@@ -175,10 +216,14 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 		}
 	}
 	for i := range workers {
-		w := &worker{collector: eng.Collector(), coverage: coverage.NewCounter(), progress: opts.Progress}
+		w := &worker{coverage: coverage.NewCounter(), progress: opts.Progress}
 		if opts.Seed != nil {
 			w.seed = seed.NewCounter(opts.Seed)
 		}
+		for _, e := range engines {
+			w.collectors = append(w.collectors, e.Collector())
+		}
+		w.tally.serviceMade = make([]int, len(engines))
 		w.tally.first, w.tally.last = math.MaxInt64, math.MinInt64
 		w.reader = newReader(opts.Providers, shapes, reg)
 		w.reader.ctx = ctx
@@ -189,7 +234,9 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, eng *engin
 			for f := range next {
 				w.read(f, files[f])
 			}
-			w.collector.Close()
+			for _, c := range w.collectors {
+				c.Close()
+			}
 		})
 	}
 	for f := range files {
@@ -250,8 +297,10 @@ func (w *worker) record(r *Record, ev *event.Event) {
 		w.seed.Event(ev)
 		return
 	}
-	if w.collector.Add(ev, w.file, r.Number) == engine.ServiceMade {
-		t.serviceMade++
+	for i, c := range w.collectors {
+		if c.Add(ev, w.file, r.Number) == engine.ServiceMade {
+			t.serviceMade[i]++
+		}
 	}
 }
 

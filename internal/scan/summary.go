@@ -17,8 +17,8 @@ const (
 	maxNamed  = 5
 )
 
-// summarise adds up what the workers counted.
-func summarise(res *Result, workers []*worker, files []input, problems []finding.Problem) *finding.Summary {
+// summarise adds up what the workers counted, for one of the evaluations.
+func summarise(res *Result, evaluation int, workers []*worker, files []input, problems []finding.Problem) *finding.Summary {
 	s := &finding.Summary{Files: len(files), Detections: []string{}}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	var logs [event.NumLogs]finding.LogCount
@@ -30,7 +30,7 @@ func summarise(res *Result, workers []*worker, files []input, problems []finding
 		s.Events += t.events
 		s.Skipped += t.skipped
 		s.Unparsed += t.unparsed
-		s.ServiceMade += t.serviceMade
+		s.ServiceMade += t.serviceMade[evaluation]
 		first, last = min(first, t.first), max(last, t.last)
 		for l := range t.logs {
 			logs[l].Records += t.logs[l].records

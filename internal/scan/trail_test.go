@@ -15,6 +15,7 @@ import (
 	"vedette/internal/detection"
 	"vedette/internal/engine"
 	"vedette/internal/finding"
+	"vedette/internal/triage"
 )
 
 // call is a CloudTrail record as the tests write it. Its caller is User, or a
@@ -130,7 +131,11 @@ func options(t testing.TB, paths ...string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := Options{Paths: paths, Providers: all.Providers(), Engine: engine.Options{Workers: 2, Evidence: 1000, Family: client.Family}}
+	judge := triage.New(triage.DefaultWeights())
+	opts := Options{Paths: paths, Providers: all.Providers(), Engine: engine.Options{
+		Workers: 2, Evidence: 1000, Family: client.Family,
+		Judge: judge.Judge, Priority: judge.Priority, Notable: triage.Notable,
+	}}
 	for _, d := range list {
 		p, err := detection.Lower(d, detection.Options{})
 		if err != nil {

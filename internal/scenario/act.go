@@ -58,18 +58,32 @@ func (l *Library) acts(s *Scenario, start time.Time, rng *rand.Rand) []act {
 		a.n = len(list)
 		list = append(list, a)
 	}
-	if u := s.Usual; u != nil {
-		ops := l.sets[u.Set]
+	days := 0
+	if u := s.Usual; u != nil && u.Same {
+		days = u.Days
+	} else if u != nil {
+		ops, _ := l.usual(u) // checked by Load
 		for day := u.Days; day > 0; day-- {
 			for i := range u.PerDay {
 				at := start.AddDate(0, 0, -day).Add(time.Duration(i)*10*time.Hour/time.Duration(u.PerDay) - 4*time.Hour + time.Duration(rng.IntN(120))*time.Second)
 				a := l.act(ops[(i+day)%len(ops)], at)
 				a.network, a.client = or(u.Network, s.Network), or(u.Client, s.Client)
-				a.region, a.outcome, a.target = regionNames[0], "ok", fmt.Sprintf("usual-%d", i%5)
+				a.region, a.outcome, a.target = regionNames[i%max(u.Regions, 1)], "ok", fmt.Sprintf("usual-%d", i%5)
+				if u.Open && lists(a.name) {
+					a.target = ""
+				}
 				add(a)
 			}
 		}
 	}
+	for day := days; day >= 0; day-- {
+		l.steps(s, start.AddDate(0, 0, -day), rng, add)
+	}
+	return list
+}
+
+// steps plays the steps of a scenario from an instant on.
+func (l *Library) steps(s *Scenario, start time.Time, rng *rand.Rand, add func(act)) {
 	now := start
 	for _, p := range s.Steps {
 		ops, _ := l.operations(&p) // checked by Load
@@ -109,7 +123,6 @@ func (l *Library) acts(s *Scenario, start time.Time, rng *rand.Rand) []act {
 			}
 		}
 	}
-	return list
 }
 
 // act takes "ec2:DescribeInstances", "compute.googleapis.com

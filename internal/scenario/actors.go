@@ -16,7 +16,7 @@ var actors = map[string][]string{
 		"ci",             // role assumed by a web identity
 		"service-linked", // role of a service, its calls made by the service
 		"cloudformation", // a user's identity, the calls made by CloudFormation
-		"vendor",         // role assumed from a vendor's account
+		"vendor",         // role assumed from a vendor's account: the record of that is in the trail
 	},
 	"azure": {"user", "app", "first-party"},
 	"gcp":   {"user", "service-account", "agent"},

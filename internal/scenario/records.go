@@ -66,6 +66,9 @@ func (w *writer) records(a act) []object {
 	case "gcp":
 		return []object{w.gcp(a)}
 	}
+	if w.c.s.Actor == "vendor" && a.n%callsPerSession == 0 {
+		return []object{w.assumed(a), w.aws(a)}
+	}
 	return []object{w.aws(a)}
 }
 
@@ -99,6 +102,9 @@ func (w *writer) roleName() string {
 	if w.forge.Role != "" {
 		return w.forge.Role
 	}
+	if w.c.s.Role != "" {
+		return w.c.s.Role
+	}
 	if w.c.s.Actor == "sso" {
 		return "AWSReservedSSO_Administrator_0123456789abcdef"
 	}
@@ -131,6 +137,14 @@ func (w *writer) awsPrincipal() string {
 	return w.roleARN()
 }
 
+// callsPerSession is how many calls a role's session makes before it has a new
+// credential.
+const callsPerSession = 500
+
+func (w *writer) sessionKey(n int) string {
+	return fmt.Sprintf("ASIA%08d%08d", w.c.n, n/callsPerSession)
+}
+
 func (w *writer) session(n int) string {
 	if w.forge.Session != "" && w.c.s.Actor != "sso" && w.c.s.Actor != "instance" {
 		return w.forge.Session
@@ -143,9 +157,9 @@ func (w *writer) session(n int) string {
 	case "service-linked":
 		return "AWSConfig-Describe"
 	case "ci":
-		return fmt.Sprintf("build-%d", n/500)
+		return fmt.Sprintf("build-%d", n/callsPerSession)
 	}
-	return fmt.Sprintf("session-%d", n/500)
+	return fmt.Sprintf("session-%d", n/callsPerSession)
 }
 
 func (w *writer) identity(a act) object {
@@ -165,7 +179,28 @@ func (w *writer) identity(a act) object {
 		context["ec2RoleDelivery"] = "2.0"
 	}
 	return object{"type": "AssumedRole", "principalId": roleID + ":" + session, "arn": fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", account, w.roleName(), session),
-		"accountId": account, "accessKeyId": fmt.Sprintf("ASIA%08d%08d", w.c.n, a.n/500), "sessionContext": context}
+		"accountId": account, "accessKeyId": w.sessionKey(a.n), "sessionContext": context}
+}
+
+// assumed is the call by which a vendor's account gets the credential of a
+// session, as the customer's trail shows it.
+func (w *writer) assumed(a act) object {
+	session := w.session(a.n)
+	arn := fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", w.c.account, w.roleName(), session)
+	at := a.time.Add(-time.Second).UTC()
+	return object{
+		"eventVersion": "1.10", "eventTime": at.Format("2006-01-02T15:04:05Z"), "eventSource": "sts.amazonaws.com", "eventName": "AssumeRole",
+		"userIdentity": object{"type": "AWSAccount", "principalId": fmt.Sprintf("AROA%016d:collector", 9000000+w.c.n), "accountId": w.c.s.Vendor},
+		"awsRegion":    a.region, "sourceIPAddress": w.c.address(a.network, a.n), "userAgent": w.agent(a),
+		"requestParameters": object{"roleArn": w.roleARN(), "roleSessionName": session, "externalId": "f3b1"},
+		"responseElements": object{
+			"credentials":     object{"accessKeyId": w.sessionKey(a.n), "expiration": at.Add(time.Hour).Format("Jan 2, 2006, 3:04:05 PM"), "sessionToken": "removed"},
+			"assumedRoleUser": object{"assumedRoleId": fmt.Sprintf("AROA%016d:%s", w.c.n, session), "arn": arn},
+		},
+		"requestID": w.id(a, "assume request"), "eventID": w.id(a, "assume"), "sharedEventID": w.id(a, "assume shared"),
+		"readOnly": true, "eventType": "AwsApiCall", "managementEvent": true, "recipientAccountId": w.c.account, "eventCategory": "Management",
+		"resources": []object{{"accountId": w.c.account, "type": "AWS::IAM::Role", "ARN": w.roleARN()}},
+	}
 }
 
 func (w *writer) aws(a act) object {

@@ -42,6 +42,10 @@ type Scenario struct {
 	Cloud  string `yaml:"cloud"`  // aws, azure, gcp
 	// Actor is a kind of caller: see actors.go.
 	Actor string `yaml:"actor"`
+	// Vendor is the account that the actor "vendor" assumes its role from.
+	Vendor string `yaml:"vendor"`
+	// Role is the name of a role, in place of a harmless one.
+	Role string `yaml:"role"`
 	// Network is where it calls from: see networks.
 	Network string `yaml:"network"`
 	// Client is what it calls with: see clients.
@@ -82,6 +86,13 @@ type Usual struct {
 	Days    int    `yaml:"days"`
 	PerDay  int    `yaml:"per_day"`
 	Set     string `yaml:"set"`
+	Tool    string `yaml:"tool"` // in place of Set
+	First   int    `yaml:"first"`
+	Regions int    `yaml:"regions"` // 0 the home region
+	Open    bool   `yaml:"open"`    // lists ask for all
+	// Same plays the steps themselves on each of the days before, at the
+	// same hour; the other fields but Days are then not read.
+	Same    bool   `yaml:"same"`
 	Network string `yaml:"network"` // as the scenario's, where empty
 	Client  string `yaml:"client"`  // as the scenario's, where empty
 }
@@ -220,6 +231,8 @@ func (l *Library) check() error {
 			return err("there is no client %q", s.Client)
 		case !slices.Contains(actors[s.Cloud], s.Actor):
 			return err("there is no actor %q in %q", s.Actor, s.Cloud)
+		case s.Actor == "vendor" && len(s.Vendor) != 12:
+			return err("a vendor needs the account that it comes from")
 		}
 		seen[s.ID] = true
 		for i := range s.Steps {
@@ -228,11 +241,18 @@ func (l *Library) check() error {
 				return err("step %d has no calls: %v", i+1, e)
 			}
 		}
-		if s.Usual != nil && len(l.sets[s.Usual.Set]) == 0 {
-			return err("there is no set %q", s.Usual.Set)
+		if s.Usual != nil && !s.Usual.Same {
+			if ops, e := l.usual(s.Usual); e != nil || len(ops) == 0 {
+				return err("its usual days have no calls: %v", e)
+			}
 		}
 	}
 	return nil
+}
+
+// usual lists what a caller did on the days before.
+func (l *Library) usual(u *Usual) ([]string, error) {
+	return l.operations(&Step{Set: u.Set, Tool: u.Tool, First: u.First})
 }
 
 // operations lists what a step calls.

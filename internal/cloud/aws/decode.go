@@ -265,6 +265,9 @@ func (d *decoder) Resolve(ev *event.Event) {
 	} else if len(r.recipient) > 0 && !bytes.Equal(r.recipient, ev.Account) {
 		ev.Recipient = r.recipient
 	}
+	if id.noMFA {
+		ev.Flags |= event.NoMFA
+	}
 	if id.service || isService(r.ip) || string(r.kind) == "AwsServiceEvent" {
 		ev.Flags |= event.ServiceMade
 	}

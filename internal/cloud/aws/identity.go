@@ -19,6 +19,7 @@ type identity struct {
 	account []byte
 	arn     []byte
 	service bool // the element says that an AWS service made the call
+	noMFA   bool // the element is of a person's session begun without MFA
 }
 
 // identityCache keeps resolved identities by the hash of the element: the
@@ -66,6 +67,7 @@ type parts struct {
 	storeARN, storeUser, credential                                 []byte
 	delegate, signIn                                                []byte
 	ec2Delivery                                                     bool
+	noMFA                                                           bool
 }
 
 func (id *identity) resolve(raw []byte) {
@@ -81,6 +83,12 @@ func (id *identity) resolve(raw []byte) {
 	id.account = p.account
 	id.service = string(p.kind) == "AWSService" || len(p.invokedBy) > 0
 	id.actor = id.who(&p)
+	// Sessions of roles never have MFA of their own: it says something of
+	// people alone.
+	switch id.actor.Kind {
+	case event.AWSUser, event.AWSSSOUser, event.AWSRoot:
+		id.noMFA = p.noMFA
+	}
 	if len(id.account) > 0 && len(id.actor.Principal) > 0 {
 		id.actor.Ref = refs.Add(1) // the record has no say in them
 	}
@@ -144,6 +152,8 @@ func (p *parts) readSession(b []byte) {
 		switch string(key) {
 		case "sessionIssuer":
 			p.readIssuer(b[o.End()-len(val):])
+		case "attributes":
+			p.noMFA = string(jsonscan.Scalar(jsonscan.Get(val, "mfaAuthenticated"))) == "false"
 		case "ec2RoleDelivery":
 			p.ec2Delivery = true
 		case "signInSessionArn":

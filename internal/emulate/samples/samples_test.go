@@ -16,6 +16,7 @@ import (
 
 type row struct {
 	Cloud                      string
+	Priority                   string // with its level
 	Risk, Events, APIs, Denied int
 }
 
@@ -30,19 +31,19 @@ func TestTheVerdictIsTheReadmes(t *testing.T) {
 	var names []string
 	for line := range strings.Lines(string(readme)) {
 		cell := strings.Split(line, "|")
-		if len(cell) != 8 {
+		if len(cell) != 9 {
 			continue
 		}
 		n := make([]int, 4)
 		whole := true
 		for i := range n {
-			v, err := strconv.Atoi(strings.TrimSpace(cell[3+i]))
+			v, err := strconv.Atoi(strings.TrimSpace(cell[4+i]))
 			whole = whole && err == nil
 			n[i] = v
 		}
 		if whole {
 			cloud, name, _ := strings.Cut(strings.TrimSpace(cell[1]), " ")
-			want = append(want, row{cloud, n[0], n[1], n[2], n[3]})
+			want = append(want, row{cloud, strings.TrimSpace(cell[3]), n[0], n[1], n[2], n[3]})
 			names = append(names, name)
 		}
 	}
@@ -59,6 +60,9 @@ func TestTheVerdictIsTheReadmes(t *testing.T) {
 		Findings []struct {
 			Cloud        struct{ Provider string }
 			Actor        struct{ Kind, Name, UID string }
+			Priority     int
+			Level        string
+			Reasons      []struct{ Points int }
 			RiskScore    int `json:"risk_score"`
 			Events       int
 			DistinctAPIs int `json:"distinct_apis"`
@@ -71,12 +75,18 @@ func TestTheVerdictIsTheReadmes(t *testing.T) {
 	}
 	var got []row
 	for _, f := range report.Findings {
-		got = append(got, row{f.Cloud.Provider, f.RiskScore, f.Events, f.DistinctAPIs, f.Outcomes.Denied})
+		got = append(got, row{f.Cloud.Provider, strconv.Itoa(f.Priority) + " " + f.Level, f.RiskScore, f.Events, f.DistinctAPIs, f.Outcomes.Denied})
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("README.md (-) and the program (+) differ:\n%s", d)
 	}
 	for i, f := range report.Findings {
+		for _, r := range f.Reasons {
+			f.Priority -= r.Points
+		}
+		if f.Priority != 0 {
+			t.Errorf("the reasons of %q do not add up to its priority: %d are missing", f.Actor.UID, f.Priority)
+		}
 		actor := strings.Trim(names[i][strings.LastIndexByte(strings.Trim(names[i], "`"), ' ')+1:], "`…")
 		if _, tail, ok := strings.Cut(actor, "/"); ok {
 			actor = tail
@@ -85,10 +95,10 @@ func TestTheVerdictIsTheReadmes(t *testing.T) {
 			t.Errorf("finding %d is %q, README.md says %q", i+1, f.Actor.UID, names[i])
 		}
 	}
-	if len(report.Findings[1].Chain) == 0 {
+	if len(report.Findings[0].Chain) == 0 {
 		t.Error("the stolen role's finding has no chain to the user who took the role")
 	}
-	if report.Findings[4].Actor.UID == "" || strings.Contains(out.String(), "visitor@") {
+	if report.Findings[1].Actor.UID == "" || strings.Contains(out.String(), "visitor@") {
 		t.Error("the caller without a name has no stand-in, or has a name")
 	}
 }

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"vedette/internal/exception"
+	"vedette/internal/finding"
+	"vedette/internal/term"
+)
+
+type exceptCmd struct {
+	ID    string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
+	Paths []string `arg:"" name:"path" help:"The logs that were scanned."`
+	counting
+	Reason string `required:"" placeholder:"TEXT" help:"Why the finding is benign."`
+	Owner  string `required:"" placeholder:"TEXT" help:"Who answers for that."`
+	For    string `required:"" placeholder:"DURATION" help:"How long the exception holds after the finding's last call, such as 30d; 366d at most."`
+	Output string `short:"o" type:"path" xor:"where" placeholder:"FILE" help:"Write a new file of exceptions there instead of to standard output."`
+	Append string `type:"path" xor:"where" placeholder:"FILE" help:"Write it to the end of this file of exceptions; made if need be."`
+	Quiet  bool   `short:"q" help:"No progress on standard error."`
+}
+
+func (c *exceptCmd) Run(ctx context.Context, std IO) error {
+	asked := chosen{ID: c.ID, Paths: c.Paths}
+	if err := asked.check(); err != nil {
+		return err
+	}
+	life, err := parseDuration(c.For)
+	if err != nil {
+		return usagef("--for: %w", err)
+	}
+	old, err := c.old()
+	if err != nil {
+		return err
+	}
+	opts, _, err := c.counting.options(c.Paths, std, 0)
+	if err != nil {
+		return err
+	}
+	opts.Engine.Detail = 1 // only the facts are asked for
+	judged := &judgedFacts{by: map[string]*finding.Facts{}}
+	opts.Engine.Judged = judged.after(opts.Engine.Judged)
+	res, err := run(ctx, opts, std, c.Quiet)
+	if err != nil {
+		return err
+	}
+	f, err := pick(res.Report.Findings, c.ID)
+	if err != nil {
+		return err
+	}
+	if f.Aside != "" {
+		return usagef("finding %s is put aside already: %s", f.ID, f.Aside)
+	}
+	rule, err := exception.For(judged.by[f.ID], exception.Terms{ID: exceptionID(f), Reason: c.Reason, Owner: c.Owner, Life: life})
+	if err != nil {
+		return usage(err)
+	}
+	text, err := exception.Append(cmp.Or(c.Append, c.Output, "-"), old, rule)
+	if err != nil {
+		return usage(err)
+	}
+	story := std.Stdout
+	if where := cmp.Or(c.Append, c.Output); where != "" {
+		if err := c.write(where, text); err != nil {
+			return err
+		}
+	} else {
+		if _, err := std.Stdout.Write(text); err != nil {
+			return err
+		}
+		story = std.Stderr
+	}
+	return tellRule(story, rule, res.Report.Findings, judged.by)
+}
+
+// old is the text that the exception is appended to.
+func (c *exceptCmd) old() ([]byte, error) {
+	if c.Append == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Append)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usagef("--append: %w", err)
+	}
+	if len(text) > 0 {
+		if _, err := exception.Parse(c.Append, text); err != nil {
+			return nil, usage(err) // before the logs are read
+		}
+	}
+	return text, nil
+}
+
+// write writes the file. A new one never takes the place of another: the
+// exceptions in that would be gone.
+func (c *exceptCmd) write(where string, text []byte) error {
+	if c.Append != "" {
+		if err := os.WriteFile(where, text, 0o600); err != nil {
+			return fmt.Errorf("--append: %w", err)
+		}
+		return nil
+	}
+	f, err := os.OpenFile(where, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usagef("-o: %s exists: --append adds to it", where)
+	}
+	if err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
+// judgedFacts keeps the facts of findings, by their id.
+type judgedFacts struct {
+	mu sync.Mutex
+	by map[string]*finding.Facts
+}
+
+func (k *judgedFacts) after(first func(*finding.Finding, *finding.Facts)) func(*finding.Finding, *finding.Facts) {
+	return func(f *finding.Finding, facts *finding.Facts) {
+		if first != nil {
+			first(f, facts)
+		}
+		k.mu.Lock()
+		k.by[f.ID] = facts.Clone()
+		k.mu.Unlock()
+	}
+}
+
+// exceptionID names an exception after the actor of a finding and its id.
+func exceptionID(f *finding.Finding) string {
+	name, _, _ := strings.Cut(f.Actor.Name[strings.LastIndexByte(f.Actor.Name, '/')+1:], "@")
+	id := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			return c
+		case 'A' <= c && c <= 'Z':
+			return c + 'a' - 'A'
+		}
+		return '-'
+	}, name)
+	if len(id) > 40 {
+		id = id[:40]
+	}
+	return strings.TrimPrefix(strings.Trim(id, "-")+"-"+f.ID[:8], "-")
+}
+
+// tellRule says what a rule does to the findings of a scan.
+func tellRule(w io.Writer, rule *exception.Rule, findings []finding.Finding, facts map[string]*finding.Facts) error {
+	list := exception.NewList(rule)
+	var aside, shown strings.Builder
+	hidden, stay, calls := 0, 0, 0
+	for i := range findings {
+		f := &findings[i]
+		v := list.Judge(facts[f.ID])
+		line := fmt.Sprintf("  %s  %s from %s to %s, priority %d\n", f.ID[:8], term.Plural(f.Events, "call"), f.FirstSeen, f.LastSeen, f.Priority)
+		switch {
+		case f.Aside != "":
+		case v.Rule != nil:
+			hidden++
+			calls += f.Events
+			aside.WriteString(line)
+		case len(v.Partly) > 0:
+			stay++
+			shown.WriteString(line)
+			for _, miss := range v.Partly[0].Misses {
+				fmt.Fprintf(&shown, "    not covered: %s\n", term.Safe(miss))
+			}
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Exception %s for %s holds until %s.\n", rule.ID, term.Safe(rule.Principal), rule.Expires.Format(time.RFC3339))
+	fmt.Fprintf(&b, "Here it puts %s of %d aside, with %s.\n%s", term.Plural(hidden, "finding"), len(findings), term.Plural(calls, "call"), aside.String())
+	if stay > 0 {
+		fmt.Fprintf(&b, "It does not put aside %s of the same principal.\n%s", term.Plural(stay, "finding"), shown.String())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// tellExceptions notes how far exceptions were used.
+func tellExceptions(list *exception.List, s *finding.Summary, asn bool) {
+	newest, err := time.Parse(time.RFC3339Nano, s.LastEvent)
+	if err != nil {
+		newest = time.Time{} // there was no event
+	}
+	s.Exceptions = list.Uses(newest)
+	hits, by := 0, map[string][]string{}
+	for _, u := range s.Exceptions {
+		hits += u.Hits
+		by[u.State] = append(by[u.State], u.ID)
+	}
+	note := fmt.Sprintf("exceptions: %s put %s aside", term.Plural(len(s.Exceptions), "rule"), term.Plural(hits, "finding"))
+	for _, state := range []string{"unused", "expired"} {
+		if ids := by[state]; len(ids) > 0 {
+			note += fmt.Sprintf("; %s: %s", state, strings.Join(ids, ", "))
+		}
+	}
+	s.Notes = append(s.Notes, note)
+	if ids := list.NeedsASN(); len(ids) > 0 && !asn {
+		s.Notes = append(s.Notes, "exceptions: without --geoip no autonomous system is known, which these are bound to: "+strings.Join(ids, ", "))
+	}
+}

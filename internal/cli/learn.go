@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	hist "vedette/internal/history"
+)
+
+type learnCmd struct {
+	Paths []string `arg:"" name:"path" help:"Files, folders, patterns, or - for standard input."`
+	counting
+	Output string   `short:"o" required:"" type:"path" placeholder:"FILE" help:"Baseline to write; plain JSON lines where the name ends in .ndjson."`
+	Add    string   `type:"path" placeholder:"FILE" help:"Baseline to add to; may be the one that is written."`
+	Benign []string `sep:"," placeholder:"ID" help:"Findings whose calls are learned too; by id, or its first letters. Others that fire are not."`
+	Decay  int      `default:"90" placeholder:"DAYS" help:"Forget what was last seen more than so many days before the newest (0: never). Default: ${default}."`
+	Quiet  bool     `short:"q" help:"No progress and no summary."`
+}
+
+func (c *learnCmd) Run(ctx context.Context, std IO) error {
+	opts, _, err := c.counting.options(c.Paths, std, 0)
+	if err != nil {
+		return err
+	}
+	if c.Identity != "principal" {
+		return usagef("a baseline is of principals: --identity session does not go with it")
+	}
+	if c.Baseline != "" {
+		return usagef("--baseline is what a scan compares with: to add to a baseline, give it with --add")
+	}
+	if c.Decay < 0 {
+		return usagef("--decay: %d is no number of days", c.Decay)
+	}
+	var old *hist.Baseline
+	if c.Add != "" {
+		if old, err = readBaseline(c.Add); err != nil {
+			return err
+		}
+	}
+	known := func(id string) bool {
+		return slices.ContainsFunc(c.Benign, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
+	}
+	opts.Engine.Learn, opts.Engine.Benign, opts.Engine.Detail = true, known, 1
+	res, err := run(ctx, opts, std, c.Quiet)
+	if err != nil {
+		return err
+	}
+	var benign []string
+	for i := range res.Report.Findings {
+		if id := res.Report.Findings[i].ID; known(id) {
+			benign = append(benign, id)
+		}
+	}
+	for _, prefix := range c.Benign {
+		if !slices.ContainsFunc(benign, func(id string) bool { return strings.HasPrefix(id, prefix) }) {
+			return usagef("--benign: no finding's id begins with %q", prefix)
+		}
+	}
+	header, profiles, err := hist.Learn(old, res.Profiles, c.Decay, benign)
+	if err != nil {
+		return fmt.Errorf("--add: %s: %w", c.Add, err)
+	}
+	if err := writeBaseline(c.Output, header, profiles); err != nil {
+		return err
+	}
+	if !c.Quiet {
+		fmt.Fprintf(std.Stderr, "%d profiles, %s to %s, in %s; %s not learned\n", header.Profiles, header.From, header.To, c.Output,
+			plural(len(res.Report.Findings)-len(benign), "finding"))
+	}
+	if res.Report.Summary.Events == 0 {
+		return exit{ExitLost, errors.New("no audited call of a cloud was in the input: nothing was learned")}
+	}
+	if res.Lost() {
+		return exit{code: ExitLost}
+	}
+	return nil
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+func readBaseline(path string) (*hist.Baseline, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer f.Close()
+	b, err := hist.Read(f)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", path, err))
+	}
+	return b, nil
+}
+
+// writeBaseline writes beside the file and renames, so that a baseline that
+// is added to is whole at every moment.
+func writeBaseline(path string, h *hist.Header, profiles []*hist.Profile) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".vedette-baseline-*")
+	if err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	defer os.Remove(f.Name())
+	err = hist.Write(f, h, profiles, strings.HasSuffix(path, ".ndjson"))
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/finding"
+)
+
+// factWorker is scratch for counting facts. Marks hold the epoch in which they
+// were last set, so that nothing is cleared between one count and the next.
+type factWorker struct {
+	epoch      uint32
+	marks      []uint32 // by API
+	places     []int32  // by API: its place among the operations
+	services   []uint32 // by number of service, see [kinds]
+	categories []uint32
+	named      []uint16
+	targets    targetSet
+	contexts   []uint32 // distinct, in order of first call
+	nets       []netUse
+	networks   map[uint64]string // by address and endpoint
+
+	whole, part finding.Facts // reused: the whole of a finding, and one slice
+}
+
+// netUse is a credential seen in a network at a time.
+type netUse struct {
+	key     uint32
+	network string
+	time    int64
+}
+
+// kinds numbers the services and categories of the APIs of a run, in order of
+// name.
+type kinds struct {
+	service, category    []uint16 // by API
+	services, categories []string
+	lists                []bool // by API: a call of it lists many
+}
+
+func newKinds(apis []*event.API) *kinds {
+	k := &kinds{service: make([]uint16, len(apis)), category: make([]uint16, len(apis)), lists: make([]bool, len(apis))}
+	for _, x := range []struct {
+		of    []uint16
+		names *[]string
+		name  func(*event.API) string
+	}{
+		{k.service, &k.services, func(a *event.API) string { return a.Service }},
+		{k.category, &k.categories, func(a *event.API) string { return cmp.Or(a.Category, a.Service) }},
+	} {
+		for _, a := range apis {
+			*x.names = append(*x.names, x.name(a))
+		}
+		slices.Sort(*x.names)
+		*x.names = slices.Compact(*x.names)
+		// Made-up names past the last number share it.
+		*x.names = (*x.names)[:min(len(*x.names), 1<<16)]
+		for i, a := range apis {
+			k.lists[i] = listing(a)
+			n, _ := slices.BinarySearch(*x.names, x.name(a))
+			x.of[i] = uint16(min(n, len(*x.names)-1))
+		}
+	}
+	return k
+}
+
+// facts counts what judgement rests on into f, from calls in order of time,
+// against what the caller did before.
+func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
+	e := w.e
+	fw := &w.factWorker
+	fw.begin(w, len(calls))
+	first := e.contexts.at(calls[0].context)
+	*f = finding.Facts{
+		Cloud: first.cloud, Kind: first.kind, Principal: e.symbols.text(first.principal),
+		First: time.Unix(0, calls[0].time).UTC(), Last: time.Unix(0, calls[len(calls)-1].time).UTC(), Events: len(calls),
+		Operations: f.Operations[:0], Services: f.Services[:0], Categories: f.Categories[:0], Regions: f.Regions[:0],
+		Networks: f.Networks[:0], Clients: f.Clients[:0], UserAgents: f.UserAgents[:0],
+	}
+	var regions uint32Set
+	from := 0
+	lastContext := ^uint32(0)
+	for i := range calls {
+		c := &calls[i]
+		a := w.apis[c.api]
+		if fw.marks[c.api] != fw.epoch {
+			fw.marks[c.api], fw.places[c.api] = fw.epoch, int32(len(f.Operations))
+			f.Operations = append(f.Operations, finding.Operation{API: a, New: !h.apis.has(c.api), After: time.Duration(c.time - calls[0].time)})
+		}
+		op := &f.Operations[fw.places[c.api]]
+		op.Events++
+		addOutcome(&f.Outcomes, c)
+		seen := fw.targets.get(c)
+		if *seen == 0 {
+			op.Targets++
+			*seen = 1
+		}
+		switch c.outcome {
+		case event.OK:
+			op.OK++
+		case event.Denied:
+			op.Denied++
+			f.Reasons[c.reason]++
+			if *seen == 1 {
+				f.DeniedTargets++
+				*seen = 2
+			}
+		}
+		if !a.Global {
+			regions.add(uint32(c.region))
+		}
+		list := w.kinds.lists[c.api]
+		open := c.status&openCall != 0 && (list || first.cloud == event.AWS)
+		if open {
+			op.Open++
+		}
+		if list {
+			f.Listings++
+			if open {
+				f.Open++
+			}
+		}
+		if c.status&consoleCall != 0 {
+			f.Console++
+		}
+		if c.status&noMFACall != 0 {
+			f.NoMFA++
+		}
+		if c.status&madeCall != 0 {
+			f.Made++
+		}
+		for c.time-calls[from].time >= int64(time.Minute) {
+			from++
+		}
+		f.Minute = max(f.Minute, i-from+1)
+		if c.context != lastContext {
+			lastContext = c.context
+			if !slices.Contains(fw.contexts, c.context) {
+				fw.contexts = append(fw.contexts, c.context)
+			}
+			x := e.contexts.at(c.context)
+			if x.key != 0 && x.address != 0 {
+				if n := w.network(c.context); n != finding.PrivateNetwork {
+					fw.nets = append(fw.nets, netUse{x.key, n, c.time})
+				}
+			}
+		}
+	}
+	w.factPlaces(f, regions)
+	w.factKeys(f)
+	f.History = h.against(w, f)
+}
+
+// begin makes the scratch ready for a number of calls.
+func (fw *factWorker) begin(w *groupWorker, calls int) {
+	if fw.marks == nil {
+		fw.marks, fw.places = make([]uint32, len(w.apis)), make([]int32, len(w.apis))
+		fw.services, fw.categories = make([]uint32, len(w.kinds.services)), make([]uint32, len(w.kinds.categories))
+		fw.networks = map[uint64]string{}
+	}
+	fw.epoch++
+	fw.targets.begin(calls)
+	fw.contexts, fw.nets = fw.contexts[:0], fw.nets[:0]
+}
+
+// factPlaces names services, categories, regions, networks and clients.
+func (w *groupWorker) factPlaces(f *finding.Facts, regions uint32Set) {
+	e, fw := w.e, &w.factWorker
+	distinct := func(list []string, marks []uint32, of []uint16, names []string) []string {
+		fw.named = fw.named[:0]
+		for i := range f.Operations {
+			if n := of[f.Operations[i].API.ID]; marks[n] != fw.epoch {
+				marks[n] = fw.epoch
+				fw.named = append(fw.named, n)
+			}
+		}
+		slices.Sort(fw.named)
+		for _, n := range fw.named {
+			list = append(list, names[n])
+		}
+		return list
+	}
+	f.Services = distinct(f.Services, fw.services, w.kinds.service, w.kinds.services)
+	f.Categories = distinct(f.Categories, fw.categories, w.kinds.category, w.kinds.categories)
+	for _, r := range regions {
+		if name := e.regions.names[r]; name != "" && name != "-" {
+			f.Regions = append(f.Regions, name)
+		}
+	}
+	add := func(list []string, name string) []string {
+		if slices.Contains(list, name) {
+			return list
+		}
+		return append(list, name)
+	}
+	var accounts uint32Set
+	origin := uint32(0)
+	f.Issued = true
+	for k, id := range fw.contexts {
+		x := e.contexts.at(id)
+		accounts.add(x.account)
+		f.Networks = add(f.Networks, w.network(id))
+		f.Clients = add(f.Clients, w.family(x.agent))
+		if x.agent != 0 && len(f.UserAgents) < maxAgents {
+			f.UserAgents = add(f.UserAgents, e.symbols.text(x.agent))
+		}
+		key := e.symbols.text(x.key)
+		switch {
+		case strings.HasPrefix(key, "AKIA"), x.kind == event.GCPServiceAccount && key != "":
+			f.LongLived = true
+		}
+		if x.creator != 0 && x.kind == event.AWSRole {
+			f.Instance = true
+		}
+		m := w.origins.of(e.contexts.callerOf(id))
+		if m.origin != 0 {
+			if o := e.symbols.text(m.origin); f.Origin == "" || o < f.Origin {
+				f.Origin = o
+			}
+		}
+		f.Issued = f.Issued && (k == 0 || m.origin == origin) && w.origins.issued(x.caller)
+		origin = m.origin
+	}
+	f.Accounts = len(accounts)
+	for _, list := range [][]string{f.Regions, f.Networks, f.Clients, f.UserAgents} {
+		slices.Sort(list)
+	}
+}
+
+// listing reports whether a call of the API lists many.
+func listing(a *event.API) bool {
+	if a.Breadth != "" {
+		return a.Breadth == "account"
+	}
+	name := a.Name[strings.LastIndexAny(a.Name, "./")+1:]
+	return strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Describe") || strings.HasPrefix(name, "list")
+}
+
+// maxAgents bounds how many user agents facts carry: anyone can send as many
+// as they like.
+const maxAgents = 64
+
+// network names the network of a context, without the client. A private
+// address is one of the VPC that its endpoint belongs to, or says nothing.
+func (w *groupWorker) network(id uint32) string {
+	c := w.e.contexts.at(id)
+	if c.address == 0 {
+		return "-"
+	}
+	if w.factWorker.networks == nil {
+		w.factWorker.networks = map[uint64]string{}
+	}
+	place := uint64(c.address)<<32 | uint64(c.endpoint)
+	name, ok := w.factWorker.networks[place]
+	if ok {
+		return name
+	}
+	name = w.e.symbols.text(c.address)
+	if ip, err := netip.ParseAddr(name); err != nil || !ip.IsPrivate() {
+		name = w.e.opts.Network(name)
+	} else if c.endpoint != 0 {
+		name = w.e.symbols.text(c.endpoint)
+	} else {
+		name = finding.PrivateNetwork
+	}
+	w.factWorker.networks[place] = name
+	return name
+}
+
+// factKeys finds the credential that called from the most networks within an
+// hour. Networks are those of slices without regard to the client.
+func (w *groupWorker) factKeys(f *finding.Facts) {
+	e := w.e
+	uses := w.factWorker.nets
+	slices.SortFunc(uses, func(a, b netUse) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.time, b.time)) })
+	best := ""
+	for i := 0; i < len(uses); {
+		j := i
+		var nets []string
+		for ; j < len(uses) && uses[j].key == uses[i].key; j++ {
+			if j > i && uses[j].network == uses[j-1].network {
+				continue
+			}
+			if name := uses[j].network; !slices.Contains(nets, name) && uses[j].time-uses[i].time < int64(time.Hour) {
+				nets = append(nets, uses[j].network)
+			}
+		}
+		if key := e.symbols.text(uses[i].key); len(nets) > f.KeyNetworks || len(nets) == f.KeyNetworks && key < best {
+			f.KeyNetworks, f.KeyID, best = len(nets), key, key
+		}
+		i = j
+	}
+}
+
+// uint32Set is a small set of numbers.
+type uint32Set []uint32
+
+func (s *uint32Set) add(n uint32) {
+	if !slices.Contains(*s, n) {
+		*s = append(*s, n)
+	}
+}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"vedette/internal/event"
+	"vedette/internal/finding"
+)
+
+// A note is a call that does not score but says what its caller did besides:
+// that it changed something, or what it did next. It is kept as a call that no
+// window selects, so that copies of it are dropped and it may go to disk like
+// any other.
+
+// noteworthy reports whether a call that does not score is to be kept as a
+// note: it changed something, or it matters by itself whatever came of it.
+func (c *Collector) noteworthy(ev *event.Event) bool {
+	if !c.notable(ev.API) && (ev.API.Class != event.ClassWrite && !ev.Has(event.Writes) || ev.Outcome != event.OK) {
+		return false
+	}
+	ev.Resolve()
+	return !ev.Has(event.ServiceMade)
+}
+
+// notable says whether a call of the API matters by itself, from a table of
+// the collector's own.
+func (c *Collector) notable(a *event.API) bool {
+	for int(a.ID) >= len(c.notability) {
+		c.notability = append(c.notability, 0)
+	}
+	if c.notability[a.ID] == 0 {
+		c.notability[a.ID] = 1
+		if c.e.opts.Notable(a) {
+			c.notability[a.ID] = 2
+		}
+	}
+	return c.notability[a.ID] == 2
+}
+
+// part takes the notes out of the calls of a group. Both stay in order.
+func (w *groupWorker) parted(calls []call) (scoring []call) {
+	w.notes = w.notes[:0]
+	scoring = calls[:0]
+	for i := range calls {
+		if calls[i].windows == 0 {
+			w.notes = append(w.notes, calls[i])
+		} else {
+			scoring = append(scoring, calls[i])
+		}
+	}
+	return scoring
+}
+
+// How far from its discovery a caller's other calls count.
+const (
+	writesAround = time.Hour
+	followAfter  = 6 * time.Hour
+)
+
+// factNotes fills in what the callers of the facts did besides. own says which
+// contexts belong to the facts.
+func (w *groupWorker) factNotes(f *finding.Facts, own func(context uint32) bool) {
+	first, last := f.First.UnixNano(), f.Last.UnixNano()
+	start, _ := slices.BinarySearchFunc(w.notes, first-int64(followAfter), func(n call, t int64) int { return cmp.Compare(n.time, t) })
+	var seen, changes uint32Set
+	end := start
+	for ; end < len(w.notes) && w.notes[end].time <= last+int64(followAfter); end++ {
+		n := &w.notes[end]
+		if !own(n.context) {
+			continue
+		}
+		follow := w.follows(n.api)
+		if n.time >= first-int64(writesAround) && n.time <= last+int64(writesAround) && n.outcome == event.OK && (!follow || w.apis[n.api].Class == event.ClassWrite) {
+			changes.add(n.api)
+		}
+		if !follow || n.time < first || slices.Contains(seen, n.api) {
+			continue
+		}
+		seen.add(n.api)
+		f.Follow = append(f.Follow, finding.FollowOn{
+			API: w.apis[n.api], Time: time.Unix(0, n.time).UTC(), Outcome: n.outcome, EventID: w.eventID(n),
+		})
+	}
+	f.Changes = len(changes)
+	if len(f.Follow) > 0 && f.Changes > 0 {
+		w.factUndone(f, w.notes[start:end])
+	}
+}
+
+// follows reports whether a call of the API matters by itself.
+func (w *groupWorker) follows(api uint32) bool {
+	if w.followed == nil {
+		w.followed = make([]uint8, len(w.apis))
+	}
+	if w.followed[api] == 0 {
+		w.followed[api] = 1
+		if w.e.opts.Notable(w.apis[api]) {
+			w.followed[api] = 2
+		}
+	}
+	return w.followed[api] == 2
+}
+
+// factUndone marks what followed that the caller made and unmade, by all that
+// it changed in the time.
+func (w *groupWorker) factUndone(f *finding.Facts, notes []call) {
+	for i := range f.Follow {
+		undoing := w.undoing(f.Follow[i].API)
+		f.Follow[i].Undone = len(undoing) > 0 && slices.ContainsFunc(notes, func(n call) bool {
+			return n.outcome == event.OK && slices.Contains(undoing, n.api)
+		})
+	}
+}
+
+// undoing returns the APIs of calls that undo one, or that it undoes.
+func (w *groupWorker) undoing(a *event.API) []uint32 {
+	list, ok := w.undone[a.ID]
+	if !ok {
+		names := opposites(a.Name)
+		for _, b := range w.apis {
+			if b.Cloud == a.Cloud && b.Service == a.Service && slices.Contains(names, b.Name) {
+				list = append(list, b.ID)
+			}
+		}
+		if w.undone == nil {
+			w.undone = map[uint32][]uint32{}
+		}
+		w.undone[a.ID] = list
+	}
+	return list
+}
+
+// opposites lists the names of calls that undo an operation, or that it undoes.
+func opposites(name string) []string {
+	for _, pair := range [...][2]string{{"Create", "Delete"}, {"Attach", "Detach"}, {"Start", "Stop"}, {"Put", "Delete"}, {"Add", "Remove"}, {"Enable", "Disable"}, {"Run", "Terminate"}} {
+		for i := range pair {
+			if rest, ok := strings.CutPrefix(name, pair[i]); ok {
+				list := []string{pair[1-i] + rest}
+				if pair[i] == "Delete" {
+					list = append(list, "Put"+rest)
+				}
+				return list
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package history
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+)
+
+func profile(principal string, days ...Day) *Profile {
+	p := &Profile{Key: Key{"aws", "111122223333", principal}, Days: days, Hours: 1}
+	for _, d := range days {
+		p.APIs = merge(p.APIs, []Seen{{Name: fmt.Sprintf("ec2 Describe%d", d%3), First: d, Last: d}})
+		p.Networks = merge(p.Networks, []Seen{{Name: "198.51.100.0/24", First: d, Last: d}})
+	}
+	return p
+}
+
+func TestBeforeAndDecay(t *testing.T) {
+	p := profile("a", 10, 11, 12, 13)
+	b := p.Before(12)
+	if len(b.Days) != 2 || Has(b.APIs, "ec2 Describe0") || !Has(b.APIs, "ec2 Describe1") {
+		t.Errorf("before day 12: %+v", b)
+	}
+	if len(p.Days) != 4 {
+		t.Error("Before changed the profile")
+	}
+	p.Decay(13)
+	if len(p.Days) != 1 || len(p.APIs) != 1 {
+		t.Errorf("after decay: %+v", p)
+	}
+}
+
+func TestDayOf(t *testing.T) {
+	for ns, want := range map[int64]string{0: "1970-01-01", -1: "1969-12-31", 1773705600e9: "2026-03-17"} {
+		if got := DayOf(ns).String(); got != want {
+			t.Errorf("%d: %s, want %s", ns, got, want)
+		}
+	}
+}
+
+// TestWriteRead holds that a baseline is what was written, and that to learn
+// days one by one or all together is the same.
+func TestWriteRead(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var parts [][]*Profile
+		for range rapid.IntRange(1, 4).Draw(rt, "parts") {
+			var part []*Profile
+			for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID[string]).Draw(rt, "names") {
+				days := rapid.SliceOfNDistinct(rapid.Int32Range(0, 40), 1, 5, rapid.ID[int32]).Draw(rt, "days")
+				p := &Profile{Key: Key{"aws", "1", name}}
+				for _, d := range days {
+					p.Merge(profile(name, Day(d)))
+				}
+				p.Key = Key{"aws", "1", name}
+				part = append(part, p)
+			}
+			parts = append(parts, part)
+		}
+		plain := rapid.Bool().Draw(rt, "plain")
+		write := func(h *Header, list []*Profile) []byte {
+			var b bytes.Buffer
+			if err := Write(&b, h, list, plain); err != nil {
+				rt.Fatal(err)
+			}
+			return b.Bytes()
+		}
+		var steps []byte
+		var old *Baseline
+		var all []*Profile
+		for _, part := range parts {
+			for _, p := range part {
+				c := *p
+				all = append(all, &c)
+			}
+			h, list, err := Learn(old, part, 0, nil)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			steps = write(h, list)
+			if old, err = Read(bytes.NewReader(steps)); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		h, list, err := Learn(nil, all, 0, nil)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if once := write(h, list); !bytes.Equal(once, steps) {
+			rt.Fatalf("step by step and at once differ:\n%s\n%s", steps, once)
+		}
+		for _, p := range list {
+			if diff := cmp.Diff(p, old.Profile(p.Key), cmpopts.EquateEmpty()); diff != "" {
+				rt.Fatal(diff)
+			}
+		}
+	})
+}
+
+func TestReadRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"":     "no header",
+		"{}\n": "no baseline",
+		`{"format":"vedette-baseline","version":9,"profiles":0}` + "\n":                                                       "version 9",
+		`{"format":"vedette-baseline","version":1,"from":0,"to":0,"profiles":1,"decay_days":0}` + "\n":                        "cut off",
+		`{"format":"vedette-baseline","version":1,"from":0,"to":0,"profiles":1,"decay_days":0}` + "\n{\n":                     "line 2",
+		`{"format":"vedette-baseline","version":1,"profiles":2}` + "\n" + `{"cloud":"aws"}` + "\n" + `{"cloud":"aws"}` + "\n": "line 3",
+	} {
+		if _, err := Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	h, list, _ := Learn(nil, []*Profile{profile("a", 1, 2)}, 0, nil)
+	for _, plain := range []bool{true, false} {
+		var b bytes.Buffer
+		Write(&b, h, list, plain)
+		f.Add(b.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := Read(bytes.NewReader(data))
+		if err == nil {
+			for k := range b.index {
+				if p := b.Profile(k); p != nil {
+					p.Before(3)
+				}
+			}
+		}
+	})
+}

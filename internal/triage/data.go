@@ -1,0 +1,61 @@
+package triage
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+
+	"vedette/internal/event"
+)
+
+// Operations that matter when who enumerates makes them. Sources: ATT&CK
+// procedure examples of T1098, T1136, T1537, T1562.008, T1552 and T1578, and
+// the incidents of internal/footprint.
+//
+//go:embed follow_on.tsv
+var followOnTSV string
+
+// Operations of which one call answers what many reads would. Source: the
+// providers' API references.
+//
+//go:embed bulk.tsv
+var bulkTSV string
+
+//go:embed common_services.txt
+var commonServices string
+
+var common = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	for _, line := range strings.Split(commonServices, "\n") {
+		if line != "" && line[0] != '#' {
+			m[line] = true
+		}
+	}
+	return m
+})
+
+var (
+	followOn = sync.OnceValue(func() map[string]string { return table("follow_on.tsv", followOnTSV) })
+	bulk     = sync.OnceValue(func() map[string]string { return table("bulk.tsv", bulkTSV) })
+)
+
+// table reads rows of cloud, service, operation and a value, by the first
+// three with blanks between them.
+func table(name, tsv string) map[string]string {
+	m := map[string]string{}
+	for i, line := range strings.Split(strings.TrimSuffix(tsv, "\n"), "\n")[1:] {
+		f := strings.Split(line, "\t")
+		if len(f) != 4 {
+			panic(fmt.Sprintf("triage: %s:%d: %d fields", name, i+2, len(f))) // a test reads it
+		}
+		m[f[0]+" "+f[1]+" "+f[2]] = f[3]
+	}
+	return m
+}
+
+// Notable says of an API whether a call of it matters by itself.
+func Notable(a *event.API) bool {
+	_, ok := followOn()[apiName(a)]
+	return ok
+}

@@ -1,0 +1,262 @@
+package tune
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vedette/internal/finding"
+	"vedette/internal/triage"
+)
+
+// Budget is how many findings somebody can look at.
+type Budget struct {
+	Findings int
+	Days     int // in that many days: 1 or 7
+}
+
+// ParseBudget reads a budget such as 5/day or 20/week.
+func ParseBudget(s string) (*Budget, error) {
+	number, unit, _ := strings.Cut(s, "/")
+	days := map[string]int{"day": 1, "week": 7}[unit]
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 || n > 1_000_000 || days == 0 {
+		return nil, fmt.Errorf("%q is no budget: write for example 5/day or 20/week", s)
+	}
+	return &Budget{n, days}, nil
+}
+
+// String is the budget as it is written.
+func (b *Budget) String() string { return fmt.Sprintf("%d/%s", b.Findings, b.period()) }
+
+func (b *Budget) period() string {
+	if b.Days == 1 {
+		return "day"
+	}
+	return "week"
+}
+
+// holds reports whether n findings keep to the budget on average.
+func (b *Budget) holds(n int, days calendar) bool { return n*b.Days <= b.Findings*days.n }
+
+// NoPriority is the least priority of a budget that none keeps to.
+const NoPriority = 101
+
+// Fit is how findings keep to a budget.
+type Fit struct {
+	Budget string `json:"budget"`
+	Period string `json:"period"` // "day" or "week": seven days from the first on
+	// MinPriority is the least priority from which on findings keep to the
+	// budget on average; NoPriority where none does. MinLevel is the least
+	// such level; absent where none does.
+	MinPriority int     `json:"min_priority"`
+	MinLevel    string  `json:"min_level,omitempty"`
+	Findings    int     `json:"findings"` // from MinPriority on
+	Average     float64 `json:"average"`  // of them in a period
+	Periods     int     `json:"periods"`  // periods of the input; the last week may be cut short
+	// Exceeded are the periods with more than the budget, in order.
+	Exceeded []Exceeded `json:"exceeded"`
+	// Lost names the labelled attacks that are caught, but below MinPriority.
+	Lost []string `json:"attacks_lost"`
+	// Costs are the principals with the most findings at the level that is
+	// looked at or higher.
+	Costs []Cost `json:"costs"`
+}
+
+// Exceeded is a period with too many findings.
+type Exceeded struct {
+	From     string `json:"from"` // its first day
+	Findings int    `json:"findings"`
+	Over     int    `json:"over"`
+}
+
+// Cost is a principal with its findings.
+type Cost struct {
+	Caller   Caller  `json:"caller"` // without account: they may be in several
+	Findings int     `json:"findings"`
+	PerDay   float64 `json:"per_day"`
+	// Attacks names the labelled attacks among them.
+	Attacks []string `json:"attacks"`
+	// Quiet is what would quiet most of them; null where an attack would go
+	// with it.
+	Quiet *Quiet `json:"quiet"`
+}
+
+// Quiet is a finding whose exception would cover others too.
+type Quiet struct {
+	ID string `json:"id"`
+	// Findings counts the findings of the principal that have no operation,
+	// account, client or network that this one has not, itself included.
+	Findings int `json:"findings"`
+}
+
+// fit looks for the least priority and level that keep to a budget.
+func (s side) fit(b *Budget, days calendar, opts *Options) *Fit {
+	out := &Fit{Budget: b.String(), Period: b.period(), MinPriority: NoPriority, Exceeded: []Exceeded{}, Lost: []string{}}
+	from := func(priority int) (n int) {
+		for _, f := range s {
+			if f.Priority >= priority {
+				n++
+			}
+		}
+		return n
+	}
+	for p := range NoPriority {
+		if n := from(p); b.holds(n, days) {
+			out.MinPriority, out.Findings = p, n
+			break
+		}
+	}
+	for _, level := range triage.Levels() {
+		n := 0
+		for _, f := range s {
+			if f.loud(level) {
+				n++
+			}
+		}
+		if b.holds(n, days) {
+			out.MinLevel = level
+			break
+		}
+	}
+	out.Average = days.rate(out.Findings, b.Days)
+	out.Periods = (days.n + b.Days - 1) / b.Days
+	by := map[int]int{}
+	for _, f := range s {
+		if f.Priority >= out.MinPriority {
+			by[days.day(f.first)/b.Days]++
+		}
+	}
+	for _, k := range sortedKeys(by) {
+		if over := by[k] - b.Findings; over > 0 {
+			out.Exceeded = append(out.Exceeded, Exceeded{days.date(k * b.Days), by[k], over})
+		}
+	}
+	for i := range opts.Labels.Attacks {
+		l := &opts.Labels.Attacks[i]
+		if f := s.best(l); f != nil && f.loud(opts.Level) && f.Priority < out.MinPriority {
+			out.Lost = append(out.Lost, l.Name)
+		}
+	}
+	out.Costs = s.costs(days, opts)
+	return out
+}
+
+// costs lists the principals of loud findings, those with the most first.
+func (s side) costs(days calendar, opts *Options) []Cost {
+	type who struct{ provider, principal string }
+	by := map[who]side{}
+	var order []who // by their finding of the highest priority
+	for _, f := range s {
+		if f.loud(opts.Level) {
+			w := who{f.Cloud.Provider, f.Actor.ID}
+			if by[w] == nil {
+				order = append(order, w)
+			}
+			by[w] = append(by[w], f)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b who) int { return len(by[b]) - len(by[a]) })
+	out := []Cost{}
+	for _, w := range order {
+		list := by[w]
+		c := Cost{Caller: list[0].caller(), Findings: len(list), PerDay: days.rate(len(list), 1), Attacks: []string{}, Quiet: list.quiet()}
+		c.Caller.Account = ""
+		for _, f := range list {
+			c.Attacks = append(c.Attacks, f.attacks...)
+		}
+		slices.Sort(c.Attacks)
+		c.Attacks = slices.Compact(c.Attacks)
+		out = append(out, c)
+	}
+	return out
+}
+
+// maxTried bounds the findings of one principal that are tried as a pattern
+// for the others: those of the highest priority.
+const maxTried = 100
+
+// quiet finds the finding that covers most of a principal's findings and none
+// of an attack.
+func (s side) quiet() *Quiet {
+	marks := make([]map[string]bool, len(s))
+	for i, f := range s {
+		marks[i] = marksOf(f.Finding)
+	}
+	var best *Quiet
+	for i := range s[:min(len(s), maxTried)] {
+		n, attack := 0, false
+		for k, f := range s {
+			if covers(marks[i], marks[k]) {
+				n++
+				attack = attack || len(f.attacks) > 0
+			}
+		}
+		if !attack && (best == nil || n > best.Findings) {
+			best = &Quiet{s[i].ID, n}
+		}
+	}
+	return best
+}
+
+// marksOf is what an exception is bound to: operations, accounts, clients and
+// networks.
+func marksOf(f *finding.Finding) map[string]bool {
+	m := map[string]bool{}
+	for i := range f.APIs {
+		m["operation "+f.APIs[i].Service+" "+f.APIs[i].Name] = true
+	}
+	for i := range f.Accounts {
+		m["account "+f.Accounts[i].ID] = true
+	}
+	for i := range f.Clients {
+		m["client "+f.Clients[i].Family] = true
+	}
+	for i := range f.Addresses {
+		m["network "+network(&f.Addresses[i])] = true
+	}
+	if f.AddressesTotal > len(f.Addresses) {
+		m["networks of "+f.ID] = true // not all are listed: like no other
+	}
+	return m
+}
+
+func covers(a, b map[string]bool) bool {
+	for k := range b {
+		if !a[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// network is the /24 or /48 of an address, or the endpoint it is behind.
+func network(a *finding.Address) string {
+	if a.Endpoint != "" {
+		return a.Endpoint
+	}
+	ip, err := netip.ParseAddr(a.IP)
+	if err != nil {
+		return a.IP
+	}
+	ip = ip.Unmap().WithZone("")
+	bits := 48
+	if ip.Is4() {
+		bits = 24
+	}
+	p, err := ip.Prefix(bits)
+	if err != nil {
+		return a.IP
+	}
+	return p.String()
+}
+
+// Worst returns the periods in which the budget is exceeded most, at most n.
+func (f *Fit) Worst(n int) []Exceeded {
+	list := slices.Clone(f.Exceeded)
+	slices.SortStableFunc(list, func(a, b Exceeded) int { return cmp.Or(b.Over-a.Over, strings.Compare(a.From, b.From)) })
+	return list[:min(n, len(list))]
+}
