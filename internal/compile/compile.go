@@ -58,7 +58,7 @@ func Rules(d *detection.Detection, reg *event.Registry, opts Options) ([]*siem.R
 			Title: d.Name, Description: line(d.Description), Kind: kindOf(w),
 			Techniques: d.Techniques, Severity: d.Severity, Confidence: d.Confidence,
 			References: d.References, FalsePositives: d.FalsePositives,
-			BySession: opts.BySession, KeepCopies: opts.KeepCopies,
+			BySession: opts.BySession, KeepCopies: opts.KeepCopies, Leftover: d.Leftover,
 			Window:  siem.Window{Length: w.Length, Kind: opts.Window},
 			Trigger: w.Trigger, Bands: w.Bands,
 			MaxAPIs: maxAPIs, MaxAddresses: maxAddresses, Schedule: opts.Schedule,

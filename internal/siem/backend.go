@@ -166,6 +166,9 @@ func NewGrades(r *Rule) *Grades {
 	} else {
 		g.Say(EventCount, Approximated, "each retry of a throttled call counts")
 	}
+	if r.Leftover {
+		g.Say(Trigger, Approximated, "calls that are in a burst of another rule count too")
+	}
 	if r.Schedule == nil {
 		g.Say(Lateness, Unused, "")
 	}

@@ -49,6 +49,10 @@ type Rule struct {
 	// Bands give RiskScore: the first that holds.
 	Bands []plan.Band
 
+	// Leftover is set for rules that mean the calls alone that no other rule's
+	// findings hold, which no query can say.
+	Leftover bool
+
 	// KeepCopies counts every record; otherwise copies of one act, which have
 	// one id, count once.
 	KeepCopies bool
