@@ -1,0 +1,73 @@
+-- Cloud Account and Group Discovery in Microsoft Graph
+-- T1087.004 1.0.0 (t1087-004-collection), profile vedette. ATT&CK T1087.004, T1069.003. Severity low, confidence
+--   low.
+-- One principal reads the directory of a tenant: users, groups, applications, service principals, devices, roles
+--   and who holds or owns them, as AzureHound and ROADrecon do in minutes. A call is one method on one kind of
+--   path; the object's id, the query and the API version make no other kind. Every member of a tenant may read
+--   most of its directory and every Microsoft application reads some of it, so the thresholds ask for more
+--   breadth than those of infrastructure discovery, and volume alone never fires.
+-- Window: tumbling of 5m. Fires at 20 calls and 8 distinct APIs, or 200 calls and 4 distinct APIs.
+-- Copies of one act, known by the log's own id of it, count once.
+-- Known false positives: Directory synchronisation and identity governance, which read every user and group with
+--   their members; Posture management with directory read permissions; The Entra admin center, one page of which
+--   reads many kinds of object; Backup of the directory.
+-- WARNING: Microsoft Graph logs calls only where a diagnostic setting of the tenant sends
+--   MicrosoftGraphActivityLogs
+-- selection: approximated: ids that are neither GUIDs nor addresses stay in the path, and paths that no
+--   catalogue lists do not count.
+-- event count: approximated: each retry of a throttled call counts.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads azure_graph: a table azure_graph with a JSON column record, one row of MicrosoftGraphActivityLogs as a diagnostic setting writes it.
+WITH calls AS (
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      'graph.microsoft.com' AS service,
+      lower(concat(coalesce(json_extract_scalar(record, '$["properties"]["requestMethod"]'), ''), ' ',
+        regexp_replace(regexp_replace(regexp_replace(coalesce(json_extract_scalar(record, '$["properties"]["requestUri"]'), ''), '^https?://[^/]*|[?].*$', ''), '^/(v1[.]0|beta)', ''), '/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|/[^/]+@[^/]+', '/{id}'))) AS name,
+      concat('entra:', coalesce(json_extract_scalar(record, '$["tenantId"]'), ''), '/',
+        CASE WHEN coalesce(json_extract_scalar(record, '$["properties"]["userId"]'), '') <> '' THEN coalesce(json_extract_scalar(record, '$["properties"]["userId"]'), '') ELSE coalesce(json_extract_scalar(record, '$["properties"]["servicePrincipalId"]'), '') END) AS caller,
+      coalesce(json_extract_scalar(record, '$["tenantId"]'), '') AS account,
+      coalesce(json_extract_scalar(record, '$["location"]'), '') AS region,
+      coalesce(json_extract_scalar(record, '$["callerIpAddress"]'), '') AS address,
+      coalesce(json_extract_scalar(record, '$["properties"]["requestId"]'), '') AS event_id
+    FROM azure_graph
+  ) AS logged
+  WHERE (service = 'graph.microsoft.com' AND name IN ('get /administrativeunits', 'get /applications', 'get /applications/{id}', 'get /applications/{id}/owners', 'get /auditlogs/directoryaudits', 'get /auditlogs/signins', 'get /contacts', 'get /contacts/{id}', 'get /devices', 'get /devices/{id}', 'get /devices/{id}/registeredowners', 'get /directory/administrativeunits', 'get /directory/deleteditems/{id}', 'get /directoryobjects/{id}', 'get /directoryroles', 'get /directoryroles/{id}', 'get /directoryroles/{id}/members', 'get /directoryroletemplates', 'get /domains', 'get /domains/{id}', 'get /groups', 'get /groups/$count', 'get /groups/delta', 'get /groups/{id}', 'get /groups/{id}/approleassignments', 'get /groups/{id}/memberof', 'get /groups/{id}/members', 'get /groups/{id}/owners', 'get /groups/{id}/transitivemembers', 'get /identity/conditionalaccess/policies', 'get /me', 'get /me/memberof', 'get /me/transitivememberof', 'get /oauth2permissiongrants', 'get /organization', 'get /policies/authorizationpolicy', 'get /policies/identitysecuritydefaultsenforcementpolicy', 'get /rolemanagement/directory/roleassignments', 'get /rolemanagement/directory/roleassignmentscheduleinstances', 'get /rolemanagement/directory/roleassignmentschedules', 'get /rolemanagement/directory/roledefinitions', 'get /rolemanagement/directory/roleeligibilityscheduleinstances', 'get /rolemanagement/directory/roleeligibilityschedules', 'get /serviceprincipals', 'get /serviceprincipals/{id}', 'get /serviceprincipals/{id}/approleassignedto', 'get /serviceprincipals/{id}/approleassignments', 'get /serviceprincipals/{id}/memberof', 'get /serviceprincipals/{id}/oauth2permissiongrants', 'get /serviceprincipals/{id}/ownedobjects', 'get /serviceprincipals/{id}/owners', 'get /subscribedskus', 'get /tenantrelationships', 'get /users', 'get /users/$count', 'get /users/delta', 'get /users/{id}', 'get /users/{id}/approleassignments', 'get /users/{id}/authentication/methods', 'get /users/{id}/directreports', 'get /users/{id}/licensedetails', 'get /users/{id}/manager', 'get /users/{id}/memberof', 'get /users/{id}/oauth2permissiongrants', 'get /users/{id}/owneddevices', 'get /users/{id}/ownedobjects', 'get /users/{id}/registereddevices', 'get /users/{id}/transitivememberof', 'post /directoryobjects/getbyids', 'post /users/{id}/checkmembergroups', 'post /users/{id}/getmembergroups', 'post /users/{id}/getmemberobjects'))
+),
+windows AS (
+  SELECT
+    from_unixtime(floor(to_unixtime(ts) / 300) * 300) AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    slice(array_sort(array_agg(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    slice(array_sort(array_agg(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN apis >= 14 AND events >= 50 THEN 70
+    WHEN apis >= 8 AND events >= 20 THEN 50
+    WHEN apis >= 4 AND events >= 200 THEN 30
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE ((apis >= 8 AND events >= 20) OR (apis >= 4 AND events >= 200))
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

@@ -1,0 +1,195 @@
+-- Cloud Infrastructure Discovery, refused
+-- T1580.denied 1.0.0 (t1580-denied), profile vedette. ATT&CK T1580, T1526, T1087.004, T1069.003. Severity
+--   medium, confidence medium.
+-- One principal is refused many kinds of read, or one read of many resources, in a short time: what trying out a
+--   stolen credential looks like. Users with few permissions, service control policies and posture scanners are
+--   refused much too, but seldom in such breadth at once.
+-- Window: tumbling of 15m. Fires at 5 distinct APIs, or 15 distinct targets.
+-- Known false positives: A console page opened by a user who may see little of it; Posture management that lacks
+--   permissions after a change of its policy; A service control policy that was just tightened.
+-- WARNING: the Azure activity log has no reads (GET): of it only list-like actions (POST), such as listKeys, are
+--   selected
+-- WARNING: Key Vault logs calls only where a diagnostic setting of the vault sends AuditEvent
+-- WARNING: Storage logs calls only where a diagnostic setting of the account sends StorageRead
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- selection of cloudtrail.management, azure.activity, azure.storage, gcp.data_access: approximated: an operation
+--   that no catalogue lists counts by its verb, even where the log calls it a write.
+-- identity of azure.activity: approximated: without an object id in the claims the caller's name stands for it.
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- duplicates of azure.activity, azure.key_vault: approximated: operations that share a correlation id count
+--   once.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail_logs: the table cloudtrail_logs of "Create a table for CloudTrail logs in Athena", best with partition projection on timestamp.
+-- Reads azure_activity: a table azure_activity with a JSON column record, one row of the activity log as a diagnostic setting writes it.
+-- Reads azure_key_vault: a table azure_key_vault with a JSON column record, one AuditEvent a row as a diagnostic setting writes it.
+-- Reads azure_storage: a table azure_storage with a JSON column record, one resource log of StorageRead a row as a diagnostic setting writes it.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      from_iso8601_timestamp(coalesce(eventtime, '')) AS ts,
+      lower(coalesce(eventsource, '')) AS service,
+      regexp_replace(coalesce(eventname, ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '') AS name,
+      CASE
+        WHEN coalesce(useridentity.type, '') IN ('AssumedRole', 'Role')
+          AND regexp_like(coalesce(useridentity.sessioncontext.sessionissuer.arn, ''), '/AWSReservedSSO_')
+          THEN concat(coalesce(useridentity.sessioncontext.sessionissuer.arn, ''), '/', regexp_replace(coalesce(useridentity.arn, ''), '^[^/]*/[^/]*/', ''))
+        WHEN coalesce(useridentity.type, '') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND coalesce(useridentity.sessioncontext.sessionissuer.arn, '') <> ''
+          THEN coalesce(useridentity.sessioncontext.sessionissuer.arn, '')
+        WHEN coalesce(useridentity.type, '') = 'AWSAccount' THEN concat('account:', coalesce(useridentity.accountid, ''))
+        WHEN coalesce(useridentity.type, '') = 'AWSService' THEN concat('service:', coalesce(useridentity.invokedby, ''))
+        WHEN coalesce(useridentity.type, '') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', coalesce(useridentity.onbehalfof.identitystorearn, ''), '/', coalesce(useridentity.onbehalfof.userid, ''))
+        WHEN coalesce(useridentity.type, '') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE coalesce(useridentity.type, '') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, coalesce(useridentity.identityprovider, ''), '/',
+            CASE WHEN coalesce(useridentity.username, '') <> '' THEN coalesce(useridentity.username, '') ELSE coalesce(useridentity.principalid, '') END)
+        WHEN coalesce(useridentity.arn, '') <> '' THEN coalesce(useridentity.arn, '')
+        ELSE concat('principal:', coalesce(useridentity.accountid, ''), '/', coalesce(useridentity.principalid, ''))
+      END AS caller,
+      CASE WHEN coalesce(useridentity.accountid, '') <> '' THEN coalesce(useridentity.accountid, '') ELSE coalesce(recipientaccountid, '') END AS account,
+      coalesce(awsregion, '') AS region,
+      coalesce(sourceipaddress, '') AS address,
+      coalesce(eventid, '') AS event_id,
+      coalesce(requestparameters, '') AS target
+    FROM cloudtrail_logs
+    WHERE coalesce(eventname, '') <> '' AND coalesce(eventcategory, '') <> 'Insight'
+      AND (regexp_like(coalesce(errorcode, ''), '(^|[.])(AccessDenied.*|.*AccessDenied(Fault)?|Unauthorized(Operation|Exception)?|.*NotAuthorized.*|AuthorizationError(Exception)?|AuthFailure|Forbidden(Exception)?|AllAccessDisabled|AccountProblem|40[13])$'))
+      AND NOT (coalesce(useridentity.type, '') = 'AWSService' OR coalesce(useridentity.invokedby, '') <> '' OR coalesce(eventtype, '') = 'AwsServiceEvent'
+          OR regexp_like(coalesce(sourceipaddress, ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (regexp_like(name, '^(([Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Gg]enerate(CredentialReport|ServiceLastAccessedDetails)|[Ss]elect[A-Za-z0-9_]*[Cc]onfig)$')
+    AND NOT (regexp_like(name, '^(([Gg]etCredentials|[Gg]etDownload|[Gg]etInstanceAccess)([^a-z.][A-Za-z0-9_]*)?|[Bb]atch(GetImage|GetItem|GetRecord|GetSecretValue)|[Gg]et(AuthorizationToken|Blob|ClusterCredentialsWithIAM|Configuration|DataAccess|File|Folder|Id|Item|JobOutput|LatestConfiguration|LogEvents|LogObject|LogRecord|MetricData|MetricStatistics|Object|ObjectAttributes|ObjectTagging|ObjectTorrent|OpenIdTokenForDeveloperIdentity|PackageVersionAsset|PackageVersionReadme|Parameter|ParameterHistory|Parameters|ParametersByPath|PublicKey|QueryResults|Record|Records|SecretValue|ShardIterator|SnapshotBlock|StatementResult)|[Ss]electObjectContent|[Gg]et[A-Za-z0-9_]*([Cc]redentials|[Pp]assword|[Ss]ecretValue|[Tt]oken))$')))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      lower(regexp_replace(coalesce(json_extract_scalar(record, '$["operationName"]'), ''), '/.*$', '')) AS service,
+      lower(regexp_replace(coalesce(json_extract_scalar(record, '$["operationName"]'), ''), '^[^/]*/', '')) AS name,
+      CASE
+        WHEN coalesce(json_extract_scalar(record, '$["identity"]["claims"]["http://schemas.microsoft.com/identity/claims/objectidentifier"]'), '') <> ''
+          THEN concat('entra:', coalesce(json_extract_scalar(record, '$["identity"]["claims"]["http://schemas.microsoft.com/identity/claims/tenantid"]'), ''), '/',
+            coalesce(json_extract_scalar(record, '$["identity"]["claims"]["http://schemas.microsoft.com/identity/claims/objectidentifier"]'), ''))
+        ELSE lower(coalesce(json_extract_scalar(record, '$["identity"]["claims"]["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"]'), ''))
+      END AS caller,
+      lower(regexp_replace(coalesce(json_extract_scalar(record, '$["resourceId"]'), ''), '^/[^/]*/([^/]*).*$', '$1')) AS account,
+      '' AS region,
+      coalesce(json_extract_scalar(record, '$["callerIpAddress"]'), '') AS address,
+      coalesce(json_extract_scalar(record, '$["correlationId"]'), '') AS event_id,
+      lower(coalesce(json_extract_scalar(record, '$["resourceId"]'), '')) AS target
+    FROM azure_activity
+    WHERE coalesce(json_extract_scalar(record, '$["resultType"]'), '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
+      AND (coalesce(json_extract_scalar(record, '$["properties"]["statusCode"]'), '') IN ('Forbidden', 'Unauthorized') OR coalesce(json_extract_scalar(record, '$["resultSignature"]'), '') LIKE '%AuthorizationFailed%')
+  ) AS logged
+  WHERE (regexp_like(name, '/((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|effectivenetworksecuritygroups|effectiveroutetable|readonlykeys|sharedkeys|checkaccess|connectivitycheck|generatecostdetailsreport|ipflowverify|nexthop|publishxml|query|queryflowlogstatus|retrievebootdiagnosticsdata|securitygroupview|topology)/action$')
+    OR service = 'microsoft.authorization' AND name = 'checkaccess/action'
+      OR service = 'microsoft.costmanagement' AND name IN ('generatecostdetailsreport/action', 'query/action'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      'microsoft.keyvault' AS service,
+      lower(coalesce(json_extract_scalar(record, '$["operationName"]'), '')) AS name,
+      concat('entra:', coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/tenantid"]'), ''), '/',
+        coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/objectidentifier"]'), '')) AS caller,
+      lower(regexp_replace(coalesce(json_extract_scalar(record, '$["resourceId"]'), ''), '^/[^/]*/([^/]*).*$', '$1')) AS account,
+      '' AS region,
+      coalesce(json_extract_scalar(record, '$["callerIpAddress"]'), '') AS address,
+      coalesce(json_extract_scalar(record, '$["correlationId"]'), '') AS event_id,
+      coalesce(json_extract_scalar(record, '$["properties"]["requestUri"]'), '') AS target
+    FROM azure_key_vault
+    WHERE (coalesce(json_extract_scalar(record, '$["properties"]["httpStatusCode"]'), '') IN ('401', '403'))
+  ) AS logged
+  WHERE (service = 'microsoft.keyvault' AND name IN ('certificatecontactsget', 'certificateget', 'certificategetdeleted', 'certificateissuerget', 'certificateissuerslist', 'certificatelist', 'certificatelistdeleted', 'certificatelistversions', 'certificatependingget', 'certificatepolicyget', 'keyget', 'keygetdeleted', 'keylist', 'keylistdeleted', 'keylistversions', 'secretgetdeleted', 'secretlist', 'secretlistdeleted', 'secretlistversions', 'vaultget', 'vaultgetdeleted', 'vaultlist', 'vaultlistdeleted'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      'microsoft.storage' AS service,
+      lower(coalesce(json_extract_scalar(record, '$["operationName"]'), '')) AS name,
+      CASE
+        WHEN coalesce(json_extract_scalar(record, '$["identity"]["requester"]["objectId"]'), '') <> ''
+          THEN concat('entra:', coalesce(json_extract_scalar(record, '$["identity"]["requester"]["tenantId"]'), ''), '/', coalesce(json_extract_scalar(record, '$["identity"]["requester"]["objectId"]'), ''))
+        WHEN coalesce(json_extract_scalar(record, '$["identity"]["type"]'), '') = 'AccountKey' THEN concat('accountkey:', coalesce(json_extract_scalar(record, '$["properties"]["accountName"]'), ''))
+        WHEN coalesce(json_extract_scalar(record, '$["identity"]["type"]'), '') = 'SAS' THEN concat('sas:', coalesce(json_extract_scalar(record, '$["properties"]["accountName"]'), ''))
+        ELSE concat('anonymous:', coalesce(json_extract_scalar(record, '$["properties"]["accountName"]'), ''))
+      END AS caller,
+      lower(regexp_replace(coalesce(json_extract_scalar(record, '$["resourceId"]'), ''), '^/[^/]*/([^/]*).*$', '$1')) AS account,
+      coalesce(json_extract_scalar(record, '$["location"]'), '') AS region,
+      regexp_replace(coalesce(json_extract_scalar(record, '$["callerIpAddress"]'), ''), ':[0-9]+$', '') AS address,
+      coalesce(json_extract_scalar(record, '$["correlationId"]'), '') AS event_id,
+      coalesce(json_extract_scalar(record, '$["uri"]'), '') AS target
+    FROM azure_storage
+    WHERE (coalesce(json_extract_scalar(record, '$["statusCode"]'), '') IN ('401', '403'))
+  ) AS logged
+  WHERE (regexp_like(name, '^((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|findblobsbytags|querytables)$')
+    AND NOT (regexp_like(name, '^(getblob|getuserdelegationkey|getblobpreview|getfile|getmessage|getmessages)$')))
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["timestamp"]'), '')) AS ts,
+      lower(coalesce(json_extract_scalar(record, '$["protoPayload"]["serviceName"]'), '')) AS service,
+      regexp_replace(regexp_replace(coalesce(json_extract_scalar(record, '$["protoPayload"]["methodName"]'), ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', ''), '[.]v[0-9]+[a-z0-9]*[.]', '.') AS name,
+      CASE
+        WHEN coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalEmail"]'), '') <> '' THEN lower(coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalEmail"]'), ''))
+        WHEN coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalSubject"]'), '') <> '' THEN coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalSubject"]'), '')
+        ELSE concat('redacted:', coalesce(json_extract_scalar(record, '$["resource"]["labels"]["project_id"]'), ''), '/', coalesce(json_extract_scalar(record, '$["protoPayload"]["requestMetadata"]["callerIp"]'), ''))
+      END AS caller,
+      coalesce(json_extract_scalar(record, '$["resource"]["labels"]["project_id"]'), '') AS account,
+      regexp_replace(coalesce(nullif(coalesce(json_extract_scalar(record, '$["resource"]["labels"]["region"]'), ''), ''), nullif(coalesce(json_extract_scalar(record, '$["resource"]["labels"]["location"]'), ''), ''), coalesce(json_extract_scalar(record, '$["resource"]["labels"]["zone"]'), '')), '^(-|global)$|-[a-z]$', '') AS region,
+      coalesce(json_extract_scalar(record, '$["protoPayload"]["requestMetadata"]["callerIp"]'), '') AS address,
+      coalesce(json_extract_scalar(record, '$["insertId"]'), '') AS event_id,
+      coalesce(json_extract_scalar(record, '$["protoPayload"]["resourceName"]'), '') AS target
+    FROM gcp_audit
+    WHERE coalesce(json_extract_scalar(record, '$["protoPayload"]["methodName"]'), '') <> ''
+      AND (coalesce(json_extract_scalar(record, '$["protoPayload"]["status"]["code"]'), '') IN ('7', '16'))
+      AND NOT (regexp_like(coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalEmail"]'), ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (regexp_like(name, '(^|[.])(([Aa]ggregatedList|[Aa]nalyzeIam|[Aa]nalyzeOrg|[Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Aa]nalyzeMove|[Ee]xportAssets|[Qq]uery(ArtifactLineageSubgraph|Assets|ContextLineageSubgraph|DeployedModels|ExecutionInputsAndOutputs|GrantableRoles|Metadata)|[Tt]est(IAMPermissions|IamPermissions))$')
+    AND NOT (regexp_like(name, '(^|[.])(([Gg]etOrCreate)([^a-z.][A-Za-z0-9_]*)?|[Bb]atchGetDocuments|[Gg]et(Document|NotificationChannelVerificationCode|PublicKey|QueryResults)|[Ll]ist(Documents|LogEntries|TimeSeries)|[Ll]isten|[Ll]ookup)$'))
+    AND NOT (service = 'bigquery.googleapis.com' AND name IN ('google.cloud.bigquery.TableDataService.List', 'tabledataservice.list')
+      OR service = 'storage.googleapis.com' AND name IN ('google.storage.objects.get', 'storage.objects.get')))
+),
+windows AS (
+  SELECT
+    from_unixtime(floor(to_unixtime(ts) / 900) * 900) AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    count(DISTINCT target) AS targets,
+    slice(array_sort(array_agg(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    slice(array_sort(array_agg(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  targets AS "DistinctTargets",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN apis >= 15 THEN 90
+    WHEN apis >= 5 OR targets >= 15 THEN 70
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE (apis >= 5 OR targets >= 15)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

@@ -1,0 +1,188 @@
+-- Cloud Infrastructure Discovery
+-- T1580 1.0.0 (t1580-burst), profile vedette. ATT&CK T1580, T1526, T1619, T1613, T1087.004, T1069.003,
+--   T1518.001, T1538, T1654. Severity low, confidence medium.
+-- One principal asks in a short time what there is in an account, subscription or project: many read calls, or
+--   few of many kinds. Every call counts that the catalogues class as discovery, and every unknown one that
+--   reads by its verb and by the log's own word; refused calls count like answered ones. Calls that the provider
+--   makes itself do not count, and the directory reads of Microsoft Graph have a detection of their own.
+-- Window: tumbling of 15m. Fires at 10 calls, or 5 distinct APIs.
+-- Known false positives: Infrastructure as code that reads the state of everything it manages before it plans a
+--   change; Posture management and inventory that reads whole accounts on a schedule; Cost management that lists
+--   instances and storage; Deployment pipelines that wait for a resource by describing it again and again;
+--   Backup software that looks for what to back up; One page of a web console, which can make dozens of calls of
+--   twenty kinds at once.
+-- WARNING: the Azure activity log has no reads (GET): of it only list-like actions (POST), such as listKeys, are
+--   selected
+-- WARNING: Key Vault logs calls only where a diagnostic setting of the vault sends AuditEvent
+-- WARNING: Storage logs calls only where a diagnostic setting of the account sends StorageRead
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- selection of cloudtrail.management, azure.activity, azure.storage, gcp.data_access: approximated: an operation
+--   that no catalogue lists counts by its verb, even where the log calls it a write.
+-- identity of azure.activity: approximated: without an object id in the claims the caller's name stands for it.
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- duplicates of azure.activity, azure.key_vault: approximated: operations that share a correlation id count
+--   once.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail: a table cloudtrail with a JSON column record, one CloudTrail record a row.
+-- Reads azure_activity: a table azure_activity with a JSON column record, one row of the activity log as a diagnostic setting writes it.
+-- Reads azure_key_vault: a table azure_key_vault with a JSON column record, one AuditEvent a row as a diagnostic setting writes it.
+-- Reads azure_storage: a table azure_storage with a JSON column record, one resource log of StorageRead a row as a diagnostic setting writes it.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      parseDateTime64BestEffort(JSONExtractString(record, 'eventTime'), 6, 'UTC') AS ts,
+      lower(JSONExtractString(record, 'eventSource')) AS service,
+      replaceRegexpAll(JSONExtractString(record, 'eventName'), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '') AS name,
+      CASE
+        WHEN JSONExtractString(record, 'userIdentity', 'type') IN ('AssumedRole', 'Role')
+          AND match(JSONExtractString(record, 'userIdentity', 'sessionContext', 'sessionIssuer', 'arn'), '/AWSReservedSSO_')
+          THEN concat(JSONExtractString(record, 'userIdentity', 'sessionContext', 'sessionIssuer', 'arn'), '/', replaceRegexpAll(JSONExtractString(record, 'userIdentity', 'arn'), '^[^/]*/[^/]*/', ''))
+        WHEN JSONExtractString(record, 'userIdentity', 'type') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND JSONExtractString(record, 'userIdentity', 'sessionContext', 'sessionIssuer', 'arn') <> ''
+          THEN JSONExtractString(record, 'userIdentity', 'sessionContext', 'sessionIssuer', 'arn')
+        WHEN JSONExtractString(record, 'userIdentity', 'type') = 'AWSAccount' THEN concat('account:', JSONExtractString(record, 'userIdentity', 'accountId'))
+        WHEN JSONExtractString(record, 'userIdentity', 'type') = 'AWSService' THEN concat('service:', JSONExtractString(record, 'userIdentity', 'invokedBy'))
+        WHEN JSONExtractString(record, 'userIdentity', 'type') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', JSONExtractString(record, 'userIdentity', 'onBehalfOf', 'identityStoreArn'), '/', JSONExtractString(record, 'userIdentity', 'onBehalfOf', 'userId'))
+        WHEN JSONExtractString(record, 'userIdentity', 'type') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE JSONExtractString(record, 'userIdentity', 'type') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, JSONExtractString(record, 'userIdentity', 'identityProvider'), '/',
+            CASE WHEN JSONExtractString(record, 'userIdentity', 'userName') <> '' THEN JSONExtractString(record, 'userIdentity', 'userName') ELSE JSONExtractString(record, 'userIdentity', 'principalId') END)
+        WHEN JSONExtractString(record, 'userIdentity', 'arn') <> '' THEN JSONExtractString(record, 'userIdentity', 'arn')
+        ELSE concat('principal:', JSONExtractString(record, 'userIdentity', 'accountId'), '/', JSONExtractString(record, 'userIdentity', 'principalId'))
+      END AS caller,
+      CASE WHEN JSONExtractString(record, 'userIdentity', 'accountId') <> '' THEN JSONExtractString(record, 'userIdentity', 'accountId') ELSE JSONExtractString(record, 'recipientAccountId') END AS account,
+      JSONExtractString(record, 'awsRegion') AS region,
+      JSONExtractString(record, 'sourceIPAddress') AS address,
+      JSONExtractString(record, 'eventID') AS event_id
+    FROM cloudtrail
+    WHERE JSONExtractString(record, 'eventName') <> '' AND JSONExtractString(record, 'eventCategory') <> 'Insight'
+      AND NOT (JSONExtractString(record, 'userIdentity', 'type') = 'AWSService' OR JSONExtractString(record, 'userIdentity', 'invokedBy') <> '' OR JSONExtractString(record, 'eventType') = 'AwsServiceEvent'
+          OR match(JSONExtractString(record, 'sourceIPAddress'), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (match(name, '^(([Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Gg]enerate(CredentialReport|ServiceLastAccessedDetails)|[Ss]elect[A-Za-z0-9_]*[Cc]onfig)$')
+    AND NOT (match(name, '^(([Gg]etCredentials|[Gg]etDownload|[Gg]etInstanceAccess)([^a-z.][A-Za-z0-9_]*)?|[Bb]atch(GetImage|GetItem|GetRecord|GetSecretValue)|[Gg]et(AuthorizationToken|Blob|ClusterCredentialsWithIAM|Configuration|DataAccess|File|Folder|Id|Item|JobOutput|LatestConfiguration|LogEvents|LogObject|LogRecord|MetricData|MetricStatistics|Object|ObjectAttributes|ObjectTagging|ObjectTorrent|OpenIdTokenForDeveloperIdentity|PackageVersionAsset|PackageVersionReadme|Parameter|ParameterHistory|Parameters|ParametersByPath|PublicKey|QueryResults|Record|Records|SecretValue|ShardIterator|SnapshotBlock|StatementResult)|[Ss]electObjectContent|[Gg]et[A-Za-z0-9_]*([Cc]redentials|[Pp]assword|[Ss]ecretValue|[Tt]oken))$')))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      parseDateTime64BestEffort(JSONExtractString(record, 'time'), 6, 'UTC') AS ts,
+      lower(replaceRegexpAll(JSONExtractString(record, 'operationName'), '/.*$', '')) AS service,
+      lower(replaceRegexpAll(JSONExtractString(record, 'operationName'), '^[^/]*/', '')) AS name,
+      CASE
+        WHEN JSONExtractString(record, 'identity', 'claims', 'http://schemas.microsoft.com/identity/claims/objectidentifier') <> ''
+          THEN concat('entra:', JSONExtractString(record, 'identity', 'claims', 'http://schemas.microsoft.com/identity/claims/tenantid'), '/',
+            JSONExtractString(record, 'identity', 'claims', 'http://schemas.microsoft.com/identity/claims/objectidentifier'))
+        ELSE lower(JSONExtractString(record, 'identity', 'claims', 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn'))
+      END AS caller,
+      lower(replaceRegexpAll(JSONExtractString(record, 'resourceId'), '^/[^/]*/([^/]*).*$', '\\1')) AS account,
+      '' AS region,
+      JSONExtractString(record, 'callerIpAddress') AS address,
+      JSONExtractString(record, 'correlationId') AS event_id
+    FROM azure_activity
+    WHERE JSONExtractString(record, 'resultType') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
+  ) AS logged
+  WHERE (match(name, '/((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|effectivenetworksecuritygroups|effectiveroutetable|readonlykeys|sharedkeys|checkaccess|connectivitycheck|generatecostdetailsreport|ipflowverify|nexthop|publishxml|query|queryflowlogstatus|retrievebootdiagnosticsdata|securitygroupview|topology)/action$')
+    OR service = 'microsoft.authorization' AND name = 'checkaccess/action'
+      OR service = 'microsoft.costmanagement' AND name IN ('generatecostdetailsreport/action', 'query/action'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      parseDateTime64BestEffort(JSONExtractString(record, 'time'), 6, 'UTC') AS ts,
+      'microsoft.keyvault' AS service,
+      lower(JSONExtractString(record, 'operationName')) AS name,
+      concat('entra:', JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid'), '/',
+        JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/objectidentifier')) AS caller,
+      lower(replaceRegexpAll(JSONExtractString(record, 'resourceId'), '^/[^/]*/([^/]*).*$', '\\1')) AS account,
+      '' AS region,
+      JSONExtractString(record, 'callerIpAddress') AS address,
+      JSONExtractString(record, 'correlationId') AS event_id
+    FROM azure_key_vault
+  ) AS logged
+  WHERE (service = 'microsoft.keyvault' AND name IN ('certificatecontactsget', 'certificateget', 'certificategetdeleted', 'certificateissuerget', 'certificateissuerslist', 'certificatelist', 'certificatelistdeleted', 'certificatelistversions', 'certificatependingget', 'certificatepolicyget', 'keyget', 'keygetdeleted', 'keylist', 'keylistdeleted', 'keylistversions', 'secretgetdeleted', 'secretlist', 'secretlistdeleted', 'secretlistversions', 'vaultget', 'vaultgetdeleted', 'vaultlist', 'vaultlistdeleted'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      parseDateTime64BestEffort(JSONExtractString(record, 'time'), 6, 'UTC') AS ts,
+      'microsoft.storage' AS service,
+      lower(JSONExtractString(record, 'operationName')) AS name,
+      CASE
+        WHEN JSONExtractString(record, 'identity', 'requester', 'objectId') <> ''
+          THEN concat('entra:', JSONExtractString(record, 'identity', 'requester', 'tenantId'), '/', JSONExtractString(record, 'identity', 'requester', 'objectId'))
+        WHEN JSONExtractString(record, 'identity', 'type') = 'AccountKey' THEN concat('accountkey:', JSONExtractString(record, 'properties', 'accountName'))
+        WHEN JSONExtractString(record, 'identity', 'type') = 'SAS' THEN concat('sas:', JSONExtractString(record, 'properties', 'accountName'))
+        ELSE concat('anonymous:', JSONExtractString(record, 'properties', 'accountName'))
+      END AS caller,
+      lower(replaceRegexpAll(JSONExtractString(record, 'resourceId'), '^/[^/]*/([^/]*).*$', '\\1')) AS account,
+      JSONExtractString(record, 'location') AS region,
+      replaceRegexpAll(JSONExtractString(record, 'callerIpAddress'), ':[0-9]+$', '') AS address,
+      JSONExtractString(record, 'correlationId') AS event_id
+    FROM azure_storage
+  ) AS logged
+  WHERE (match(name, '^((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|findblobsbytags|querytables)$')
+    AND NOT (match(name, '^(getblob|getuserdelegationkey|getblobpreview|getfile|getmessage|getmessages)$')))
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      parseDateTime64BestEffort(JSONExtractString(record, 'timestamp'), 6, 'UTC') AS ts,
+      lower(JSONExtractString(record, 'protoPayload', 'serviceName')) AS service,
+      replaceRegexpAll(replaceRegexpAll(JSONExtractString(record, 'protoPayload', 'methodName'), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', ''), '[.]v[0-9]+[a-z0-9]*[.]', '.') AS name,
+      CASE
+        WHEN JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalEmail') <> '' THEN lower(JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalEmail'))
+        WHEN JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalSubject') <> '' THEN JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalSubject')
+        ELSE concat('redacted:', JSONExtractString(record, 'resource', 'labels', 'project_id'), '/', JSONExtractString(record, 'protoPayload', 'requestMetadata', 'callerIp'))
+      END AS caller,
+      JSONExtractString(record, 'resource', 'labels', 'project_id') AS account,
+      replaceRegexpAll(coalesce(nullif(JSONExtractString(record, 'resource', 'labels', 'region'), ''), nullif(JSONExtractString(record, 'resource', 'labels', 'location'), ''), JSONExtractString(record, 'resource', 'labels', 'zone')), '^(-|global)$|-[a-z]$', '') AS region,
+      JSONExtractString(record, 'protoPayload', 'requestMetadata', 'callerIp') AS address,
+      JSONExtractString(record, 'insertId') AS event_id
+    FROM gcp_audit
+    WHERE JSONExtractString(record, 'protoPayload', 'methodName') <> ''
+      AND NOT (match(JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalEmail'), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (match(name, '(^|[.])(([Aa]ggregatedList|[Aa]nalyzeIam|[Aa]nalyzeOrg|[Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Aa]nalyzeMove|[Ee]xportAssets|[Qq]uery(ArtifactLineageSubgraph|Assets|ContextLineageSubgraph|DeployedModels|ExecutionInputsAndOutputs|GrantableRoles|Metadata)|[Tt]est(IAMPermissions|IamPermissions))$')
+    AND NOT (match(name, '(^|[.])(([Gg]etOrCreate)([^a-z.][A-Za-z0-9_]*)?|[Bb]atchGetDocuments|[Gg]et(Document|NotificationChannelVerificationCode|PublicKey|QueryResults)|[Ll]ist(Documents|LogEntries|TimeSeries)|[Ll]isten|[Ll]ookup)$'))
+    AND NOT (service = 'bigquery.googleapis.com' AND name IN ('google.cloud.bigquery.TableDataService.List', 'tabledataservice.list')
+      OR service = 'storage.googleapis.com' AND name IN ('google.storage.objects.get', 'storage.objects.get')))
+),
+windows AS (
+  SELECT
+    toStartOfInterval(ts, INTERVAL 15 MINUTE, 'UTC') AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    arraySlice(arraySort(groupUniqArray(api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    arraySlice(arraySort(groupUniqArray(address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN apis >= 10 AND events >= 50 THEN 90
+    WHEN apis >= 7 AND events >= 20 THEN 70
+    WHEN apis >= 5 OR events >= 10 THEN 50
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE (events >= 10 OR apis >= 5)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

@@ -1,0 +1,190 @@
+-- Cloud Infrastructure Discovery, resource by resource
+-- T1580.sweep 1.0.0 (t1580-sweep), profile vedette. ATT&CK T1580, T1619. Severity low, confidence low.
+-- One principal puts its questions to many resources in a short time, such as the policy of every bucket or an
+--   attribute of every instance. What was asked for is the request's parameters: the same question asked again,
+--   or a list without parameters in every region, is one target.
+-- Window: tumbling of 15m. Fires at 60 distinct targets.
+-- Known false positives: Infrastructure as code that reads the state of everything it manages; Posture
+--   management, inventory and backup, which ask about every resource; Lists of many pages, each page being a
+--   request of its own.
+-- WARNING: the Azure activity log has no reads (GET): of it only list-like actions (POST), such as listKeys, are
+--   selected
+-- WARNING: Key Vault logs calls only where a diagnostic setting of the vault sends AuditEvent
+-- WARNING: Storage logs calls only where a diagnostic setting of the account sends StorageRead
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- selection of cloudtrail.management, azure.activity, azure.storage, gcp.data_access: approximated: an operation
+--   that no catalogue lists counts by its verb, even where the log calls it a write.
+-- identity of azure.activity: approximated: without an object id in the claims the caller's name stands for it.
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- duplicates of azure.activity, azure.key_vault: approximated: operations that share a correlation id count
+--   once.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail: a table cloudtrail with a JSON column record, one CloudTrail record a row.
+-- Reads azure_activity: a table azure_activity with a JSON column record, one row of the activity log as a diagnostic setting writes it.
+-- Reads azure_key_vault: a table azure_key_vault with a JSON column record, one AuditEvent a row as a diagnostic setting writes it.
+-- Reads azure_storage: a table azure_storage with a JSON column record, one resource log of StorageRead a row as a diagnostic setting writes it.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.eventSource', '')) AS service,
+      regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role')
+          AND regexp_matches(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/AWSReservedSSO_')
+          THEN concat(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/', regexp_replace(coalesce(record->>'$.userIdentity.arn', ''), '^[^/]*/[^/]*/', '', 'g'))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '') <> ''
+          THEN coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '')
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSAccount' THEN concat('account:', coalesce(record->>'$.userIdentity.accountId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSService' THEN concat('service:', coalesce(record->>'$.userIdentity.invokedBy', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', coalesce(record->>'$.userIdentity.onBehalfOf.identityStoreArn', ''), '/', coalesce(record->>'$.userIdentity.onBehalfOf.userId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE coalesce(record->>'$.userIdentity.type', '') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, coalesce(record->>'$.userIdentity.identityProvider', ''), '/',
+            CASE WHEN coalesce(record->>'$.userIdentity.userName', '') <> '' THEN coalesce(record->>'$.userIdentity.userName', '') ELSE coalesce(record->>'$.userIdentity.principalId', '') END)
+        WHEN coalesce(record->>'$.userIdentity.arn', '') <> '' THEN coalesce(record->>'$.userIdentity.arn', '')
+        ELSE concat('principal:', coalesce(record->>'$.userIdentity.accountId', ''), '/', coalesce(record->>'$.userIdentity.principalId', ''))
+      END AS caller,
+      CASE WHEN coalesce(record->>'$.userIdentity.accountId', '') <> '' THEN coalesce(record->>'$.userIdentity.accountId', '') ELSE coalesce(record->>'$.recipientAccountId', '') END AS account,
+      coalesce(record->>'$.awsRegion', '') AS region,
+      coalesce(record->>'$.sourceIPAddress', '') AS address,
+      coalesce(record->>'$.eventID', '') AS event_id,
+      coalesce(record->>'$.requestParameters', '') AS target
+    FROM cloudtrail
+    WHERE coalesce(record->>'$.eventName', '') <> '' AND coalesce(record->>'$.eventCategory', '') <> 'Insight'
+      AND NOT (coalesce(record->>'$.userIdentity.type', '') = 'AWSService' OR coalesce(record->>'$.userIdentity.invokedBy', '') <> '' OR coalesce(record->>'$.eventType', '') = 'AwsServiceEvent'
+          OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (regexp_matches(name, '^(([Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Gg]enerate(CredentialReport|ServiceLastAccessedDetails)|[Ss]elect[A-Za-z0-9_]*[Cc]onfig)$')
+    AND NOT (regexp_matches(name, '^(([Gg]etCredentials|[Gg]etDownload|[Gg]etInstanceAccess)([^a-z.][A-Za-z0-9_]*)?|[Bb]atch(GetImage|GetItem|GetRecord|GetSecretValue)|[Gg]et(AuthorizationToken|Blob|ClusterCredentialsWithIAM|Configuration|DataAccess|File|Folder|Id|Item|JobOutput|LatestConfiguration|LogEvents|LogObject|LogRecord|MetricData|MetricStatistics|Object|ObjectAttributes|ObjectTagging|ObjectTorrent|OpenIdTokenForDeveloperIdentity|PackageVersionAsset|PackageVersionReadme|Parameter|ParameterHistory|Parameters|ParametersByPath|PublicKey|QueryResults|Record|Records|SecretValue|ShardIterator|SnapshotBlock|StatementResult)|[Ss]electObjectContent|[Gg]et[A-Za-z0-9_]*([Cc]redentials|[Pp]assword|[Ss]ecretValue|[Tt]oken))$')))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
+      lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
+      CASE
+        WHEN coalesce(record->>'$.identity.claims."http://schemas.microsoft.com/identity/claims/objectidentifier"', '') <> ''
+          THEN concat('entra:', coalesce(record->>'$.identity.claims."http://schemas.microsoft.com/identity/claims/tenantid"', ''), '/',
+            coalesce(record->>'$.identity.claims."http://schemas.microsoft.com/identity/claims/objectidentifier"', ''))
+        ELSE lower(coalesce(record->>'$.identity.claims."http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"', ''))
+      END AS caller,
+      lower(regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
+      '' AS region,
+      coalesce(record->>'$.callerIpAddress', '') AS address,
+      coalesce(record->>'$.correlationId', '') AS event_id,
+      lower(coalesce(record->>'$.resourceId', '')) AS target
+    FROM azure_activity
+    WHERE coalesce(record->>'$.resultType', '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
+  ) AS logged
+  WHERE (regexp_matches(name, '/((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|effectivenetworksecuritygroups|effectiveroutetable|readonlykeys|sharedkeys|checkaccess|connectivitycheck|generatecostdetailsreport|ipflowverify|nexthop|publishxml|query|queryflowlogstatus|retrievebootdiagnosticsdata|securitygroupview|topology)/action$')
+    OR service = 'microsoft.authorization' AND name = 'checkaccess/action'
+      OR service = 'microsoft.costmanagement' AND name IN ('generatecostdetailsreport/action', 'query/action'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      'microsoft.keyvault' AS service,
+      lower(coalesce(record->>'$.operationName', '')) AS name,
+      concat('entra:', coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"', ''), '/',
+        coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/objectidentifier"', '')) AS caller,
+      lower(regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
+      '' AS region,
+      coalesce(record->>'$.callerIpAddress', '') AS address,
+      coalesce(record->>'$.correlationId', '') AS event_id,
+      coalesce(record->>'$.properties.requestUri', '') AS target
+    FROM azure_key_vault
+  ) AS logged
+  WHERE (service = 'microsoft.keyvault' AND name IN ('certificatecontactsget', 'certificateget', 'certificategetdeleted', 'certificateissuerget', 'certificateissuerslist', 'certificatelist', 'certificatelistdeleted', 'certificatelistversions', 'certificatependingget', 'certificatepolicyget', 'keyget', 'keygetdeleted', 'keylist', 'keylistdeleted', 'keylistversions', 'secretgetdeleted', 'secretlist', 'secretlistdeleted', 'secretlistversions', 'vaultget', 'vaultgetdeleted', 'vaultlist', 'vaultlistdeleted'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      'microsoft.storage' AS service,
+      lower(coalesce(record->>'$.operationName', '')) AS name,
+      CASE
+        WHEN coalesce(record->>'$.identity.requester.objectId', '') <> ''
+          THEN concat('entra:', coalesce(record->>'$.identity.requester.tenantId', ''), '/', coalesce(record->>'$.identity.requester.objectId', ''))
+        WHEN coalesce(record->>'$.identity.type', '') = 'AccountKey' THEN concat('accountkey:', coalesce(record->>'$.properties.accountName', ''))
+        WHEN coalesce(record->>'$.identity.type', '') = 'SAS' THEN concat('sas:', coalesce(record->>'$.properties.accountName', ''))
+        ELSE concat('anonymous:', coalesce(record->>'$.properties.accountName', ''))
+      END AS caller,
+      lower(regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
+      coalesce(record->>'$.location', '') AS region,
+      regexp_replace(coalesce(record->>'$.callerIpAddress', ''), ':[0-9]+$', '', 'g') AS address,
+      coalesce(record->>'$.correlationId', '') AS event_id,
+      coalesce(record->>'$.uri', '') AS target
+    FROM azure_storage
+  ) AS logged
+  WHERE (regexp_matches(name, '^((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|findblobsbytags|querytables)$')
+    AND NOT (regexp_matches(name, '^(getblob|getuserdelegationkey|getblobpreview|getfile|getmessage|getmessages)$')))
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
+      regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', '') <> '' THEN lower(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''))
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '') <> '' THEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '')
+        ELSE concat('redacted:', coalesce(record->>'$.resource.labels.project_id', ''), '/', coalesce(record->>'$.protoPayload.requestMetadata.callerIp', ''))
+      END AS caller,
+      coalesce(record->>'$.resource.labels.project_id', '') AS account,
+      regexp_replace(coalesce(nullif(coalesce(record->>'$.resource.labels.region', ''), ''), nullif(coalesce(record->>'$.resource.labels.location', ''), ''), coalesce(record->>'$.resource.labels.zone', '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
+      coalesce(record->>'$.protoPayload.requestMetadata.callerIp', '') AS address,
+      coalesce(record->>'$.insertId', '') AS event_id,
+      coalesce(record->>'$.protoPayload.resourceName', '') AS target
+    FROM gcp_audit
+    WHERE coalesce(record->>'$.protoPayload.methodName', '') <> ''
+      AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (regexp_matches(name, '(^|[.])(([Aa]ggregatedList|[Aa]nalyzeIam|[Aa]nalyzeOrg|[Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Aa]nalyzeMove|[Ee]xportAssets|[Qq]uery(ArtifactLineageSubgraph|Assets|ContextLineageSubgraph|DeployedModels|ExecutionInputsAndOutputs|GrantableRoles|Metadata)|[Tt]est(IAMPermissions|IamPermissions))$')
+    AND NOT (regexp_matches(name, '(^|[.])(([Gg]etOrCreate)([^a-z.][A-Za-z0-9_]*)?|[Bb]atchGetDocuments|[Gg]et(Document|NotificationChannelVerificationCode|PublicKey|QueryResults)|[Ll]ist(Documents|LogEntries|TimeSeries)|[Ll]isten|[Ll]ookup)$'))
+    AND NOT (service = 'bigquery.googleapis.com' AND name IN ('google.cloud.bigquery.TableDataService.List', 'tabledataservice.list')
+      OR service = 'storage.googleapis.com' AND name IN ('google.storage.objects.get', 'storage.objects.get')))
+),
+windows AS (
+  SELECT
+    time_bucket(INTERVAL 15 MINUTE, ts, TIMESTAMP '1970-01-01') AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    count(DISTINCT target) AS targets,
+    list_slice(list_sort(list(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    list_slice(list_sort(list(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  targets AS "DistinctTargets",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN targets >= 300 THEN 70
+    WHEN targets >= 60 THEN 50
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE (targets >= 60)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

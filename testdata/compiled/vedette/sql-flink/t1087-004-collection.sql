@@ -1,0 +1,74 @@
+-- Cloud Account and Group Discovery in Microsoft Graph
+-- T1087.004 1.0.0 (t1087-004-collection), profile vedette. ATT&CK T1087.004, T1069.003. Severity low, confidence
+--   low.
+-- One principal reads the directory of a tenant: users, groups, applications, service principals, devices, roles
+--   and who holds or owns them, as AzureHound and ROADrecon do in minutes. A call is one method on one kind of
+--   path; the object's id, the query and the API version make no other kind. Every member of a tenant may read
+--   most of its directory and every Microsoft application reads some of it, so the thresholds ask for more
+--   breadth than those of infrastructure discovery, and volume alone never fires.
+-- Window: tumbling of 5m. Fires at 20 calls and 8 distinct APIs, or 200 calls and 4 distinct APIs.
+-- Copies of one act, known by the log's own id of it, count once.
+-- Known false positives: Directory synchronisation and identity governance, which read every user and group with
+--   their members; Posture management with directory read permissions; The Entra admin center, one page of which
+--   reads many kinds of object; Backup of the directory.
+-- WARNING: Microsoft Graph logs calls only where a diagnostic setting of the tenant sends
+--   MicrosoftGraphActivityLogs
+-- selection: approximated: ids that are neither GUIDs nor addresses stay in the path, and paths that no
+--   catalogue lists do not count.
+-- event count: approximated: each retry of a throttled call counts.
+-- lists: approximated: lists are neither capped nor in order.
+-- order: approximated: rows come as windows close, in no order.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads azure_graph: a table azure_graph with a JSON column record, one row of MicrosoftGraphActivityLogs as a diagnostic setting writes it.
+-- Each table has a time attribute event_time with a watermark: the statements that make them stand beside this one.
+WITH calls AS (
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      event_time AS ts,
+      'graph.microsoft.com' AS service,
+      lower(concat(coalesce(JSON_VALUE(record, '$.properties.requestMethod'), ''), ' ',
+        REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(coalesce(JSON_VALUE(record, '$.properties.requestUri'), ''), '^https?://[^/]*|[?].*$', ''), '^/(v1[.]0|beta)', ''), '/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|/[^/]+@[^/]+', '/{id}'))) AS name,
+      concat('entra:', coalesce(JSON_VALUE(record, '$.tenantId'), ''), '/',
+        CASE WHEN coalesce(JSON_VALUE(record, '$.properties.userId'), '') <> '' THEN coalesce(JSON_VALUE(record, '$.properties.userId'), '') ELSE coalesce(JSON_VALUE(record, '$.properties.servicePrincipalId'), '') END) AS caller,
+      coalesce(JSON_VALUE(record, '$.tenantId'), '') AS account,
+      coalesce(JSON_VALUE(record, '$.location'), '') AS region,
+      coalesce(JSON_VALUE(record, '$.callerIpAddress'), '') AS address,
+      coalesce(JSON_VALUE(record, '$.properties.requestId'), '') AS event_id
+    FROM azure_graph
+  ) AS logged
+  WHERE (service = 'graph.microsoft.com' AND name IN ('get /administrativeunits', 'get /applications', 'get /applications/{id}', 'get /applications/{id}/owners', 'get /auditlogs/directoryaudits', 'get /auditlogs/signins', 'get /contacts', 'get /contacts/{id}', 'get /devices', 'get /devices/{id}', 'get /devices/{id}/registeredowners', 'get /directory/administrativeunits', 'get /directory/deleteditems/{id}', 'get /directoryobjects/{id}', 'get /directoryroles', 'get /directoryroles/{id}', 'get /directoryroles/{id}/members', 'get /directoryroletemplates', 'get /domains', 'get /domains/{id}', 'get /groups', 'get /groups/$count', 'get /groups/delta', 'get /groups/{id}', 'get /groups/{id}/approleassignments', 'get /groups/{id}/memberof', 'get /groups/{id}/members', 'get /groups/{id}/owners', 'get /groups/{id}/transitivemembers', 'get /identity/conditionalaccess/policies', 'get /me', 'get /me/memberof', 'get /me/transitivememberof', 'get /oauth2permissiongrants', 'get /organization', 'get /policies/authorizationpolicy', 'get /policies/identitysecuritydefaultsenforcementpolicy', 'get /rolemanagement/directory/roleassignments', 'get /rolemanagement/directory/roleassignmentscheduleinstances', 'get /rolemanagement/directory/roleassignmentschedules', 'get /rolemanagement/directory/roledefinitions', 'get /rolemanagement/directory/roleeligibilityscheduleinstances', 'get /rolemanagement/directory/roleeligibilityschedules', 'get /serviceprincipals', 'get /serviceprincipals/{id}', 'get /serviceprincipals/{id}/approleassignedto', 'get /serviceprincipals/{id}/approleassignments', 'get /serviceprincipals/{id}/memberof', 'get /serviceprincipals/{id}/oauth2permissiongrants', 'get /serviceprincipals/{id}/ownedobjects', 'get /serviceprincipals/{id}/owners', 'get /subscribedskus', 'get /tenantrelationships', 'get /users', 'get /users/$count', 'get /users/delta', 'get /users/{id}', 'get /users/{id}/approleassignments', 'get /users/{id}/authentication/methods', 'get /users/{id}/directreports', 'get /users/{id}/licensedetails', 'get /users/{id}/manager', 'get /users/{id}/memberof', 'get /users/{id}/oauth2permissiongrants', 'get /users/{id}/owneddevices', 'get /users/{id}/ownedobjects', 'get /users/{id}/registereddevices', 'get /users/{id}/transitivememberof', 'post /directoryobjects/getbyids', 'post /users/{id}/checkmembergroups', 'post /users/{id}/getmembergroups', 'post /users/{id}/getmemberobjects'))
+),
+windows AS (
+  SELECT window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    ARRAY_AGG(DISTINCT api) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    ARRAY_AGG(DISTINCT address) FILTER (WHERE address <> '') AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM TABLE(TUMBLE(TABLE calls, DESCRIPTOR(ts), INTERVAL '5' MINUTE))
+  GROUP BY window_start, window_end, provider, caller, account
+)
+SELECT
+  window_start AS `TimeGenerated`,
+  provider AS `CloudProvider`,
+  caller AS `Identity`,
+  account AS `AccountId`,
+  events AS `DiscoveryCount`,
+  apis AS `DistinctAPIs`,
+  api_list AS `APIList`,
+  regions AS `DistinctRegions`,
+  addresses AS `SourceIPs`,
+  first_seen AS `FirstSeen`,
+  last_seen AS `LastSeen`,
+  CASE
+    WHEN apis >= 14 AND events >= 50 THEN 70
+    WHEN apis >= 8 AND events >= 20 THEN 50
+    WHEN apis >= 4 AND events >= 200 THEN 30
+    ELSE 0
+  END AS `RiskScore`
+FROM windows
+WHERE ((apis >= 8 AND events >= 20) OR (apis >= 4 AND events >= 200))
