@@ -90,13 +90,21 @@ func narrowest(s *finding.Source) (Source, error) {
 	}
 	ip, ok := public(s.Address)
 	if !ok {
-		return Source{}, fmt.Errorf("calls of the finding came from %s, which is no network: an exception cannot be bound to it", strconv.Quote(cmp.Or(s.Address, "nowhere")))
+		return Source{}, fmt.Errorf("calls of the finding came from %s, %s: an exception cannot be bound to it", strconv.Quote(cmp.Or(s.Address, "nowhere")), whyNot(s.Address))
 	}
 	bits := 24
 	if ip.Is6() {
 		bits = 48
 	}
 	return Source{Network: netip.PrefixFrom(ip, bits).Masked()}, nil
+}
+
+// whyNot says why an address is no source.
+func whyNot(address string) string {
+	if ip, err := netip.ParseAddr(address); err == nil && ip.IsPrivate() {
+		return "a private address without an endpoint, which is everybody's"
+	}
+	return "which is no network"
 }
 
 func parseEndpoint(id string) (Source, error) {

@@ -99,7 +99,7 @@ func TestForRefuses(t *testing.T) {
 		"no reason":   {func(_ *finding.Facts, t *Terms) { t.Reason = " " }, "the reason is not one line of printable text"},
 		"two lines":   {func(_ *finding.Facts, t *Terms) { t.Owner = "a\nb" }, "the owner is not one line of printable text"},
 		"no id":       {func(_ *finding.Facts, t *Terms) { t.ID = "a: b" }, `"a: b" is no id`},
-		"private":     {func(f *finding.Facts, _ *Terms) { f.Sources[3].Endpoint = "" }, `came from "10.0.0.1", which is no network`},
+		"private":     {func(f *finding.Facts, _ *Terms) { f.Sources[3].Endpoint = "" }, `came from "10.0.0.1", a private address without an endpoint`},
 		"nowhere":     {func(f *finding.Facts, _ *Terms) { f.Sources[0].Address = "" }, `came from "nowhere"`},
 		"endpoint":    {func(f *finding.Facts, _ *Terms) { f.Sources[0].Endpoint = "vpce-*" }, `"vpce-*", which is no endpoint`},
 		"no endpoint": {func(f *finding.Facts, _ *Terms) { f.Sources[0].Endpoint = "198.51.100.0/24" }, "which is no endpoint"},

@@ -165,7 +165,7 @@ func TestOverlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := DefaultWeights()
-	want.Levels["high"], want.Factors["pace"], want.Groups["breadth"], want.Shares["denied_in_console"] = 70, Factor{Each: 2, Cap: 9}, 30, 1
+	want.Levels["high"], want.Factors["pace"], want.Groups["breadth"], want.Shares["denied_in_console"] = 70, Factor{Group: "breadth", Least: 14, Each: 2, Cap: 9}, 30, 1
 	if diff := cmp.Diff(want, w); diff != "" {
 		t.Errorf("laid over (-want +got):\n%s", diff)
 	}

@@ -386,7 +386,11 @@ func (s *sheet) past(f *finding.Facts) {
 		s.add("unusual", n, 1, "%s that few of the account's %d callers use: %s", count(len(rare), "operation"), h.Peers, few(rare, 6))
 	}
 	if h.Days < minDays {
-		s.note("cold_start", "no more than %s of this caller's own history: nothing is said of what is new", count(h.Days, "day"))
+		if h.Days == 0 {
+			s.note("cold_start", "no history of this caller: nothing is said of what is new")
+		} else {
+			s.note("cold_start", "%s of history of this caller: too little to say what is new", count(h.Days, "day"))
+		}
 		return
 	}
 	fresh := 0
@@ -425,7 +429,11 @@ func page(f *finding.Facts) bool {
 // does.
 func (s *sheet) known(f *finding.Facts, explicable float64) {
 	h := &f.History
-	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !slices.Contains(f.Networks, finding.PrivateNetwork) {
+	private := slices.Contains(f.Networks, finding.PrivateNetwork)
+	if private && (h.Recurs >= minDays || h.From == "principal" && h.Days >= knownDays && h.Active >= minDays) {
+		s.note("private_network", "history takes nothing away: it came from private addresses without an endpoint, which are everybody's")
+	}
+	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !private {
 		old := 0
 		for i := range f.Operations {
 			if !f.Operations[i].New {
@@ -438,7 +446,7 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 				old, count(len(f.Operations), "operation"), h.Active, count(h.Days, "day"))
 		}
 	}
-	if h.Recurs >= minDays && !slices.Contains(f.Networks, finding.PrivateNetwork) {
+	if h.Recurs >= minDays && !private {
 		s.add("recurs", explicable, 1, "a burst like it on each of %d earlier days, from the same networks", h.Recurs)
 	}
 	if page(f) {

@@ -44,10 +44,18 @@ func DefaultWeights() *Weights {
 // explanations.
 func WeightsFile() []byte { return bytes.Clone(weightsYAML) }
 
-// Overlay lays the weights of a file over w: a factor that it names is taken
-// whole. Errors name the file.
+// Overlay lays the weights of a file over w. What it does not say of a factor
+// that it names stays as it was. Errors name the file.
 func (w *Weights) Overlay(file string, data []byte) error {
-	var own Weights
+	var own struct {
+		Levels  map[string]int     `yaml:"levels"`
+		Groups  map[string]float64 `yaml:"groups"`
+		Factors map[string]struct {
+			Group            *string
+			Least, Each, Cap *float64
+		} `yaml:"factors"`
+		Shares map[string]float64 `yaml:"shares"`
+	}
 	if err := yaml.Load(data, &own, yaml.WithKnownFields()); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
@@ -56,7 +64,16 @@ func (w *Weights) Overlay(file string, data []byte) error {
 			return fmt.Errorf("%s: there is no factor %q; there are %v", file, name, slices.Sorted(maps.Keys(w.Factors)))
 		}
 	}
-	for name, f := range own.Factors {
+	for name, said := range own.Factors {
+		f := w.Factors[name]
+		if said.Group != nil {
+			f.Group = *said.Group
+		}
+		for _, x := range []struct{ to, from *float64 }{{&f.Least, said.Least}, {&f.Each, said.Each}, {&f.Cap, said.Cap}} {
+			if x.from != nil {
+				*x.to = *x.from
+			}
+		}
 		if f.Group != "" && w.Groups[f.Group] == 0 && own.Groups[f.Group] == 0 {
 			return fmt.Errorf("%s: factor %s: there is no group %q", file, name, f.Group)
 		}

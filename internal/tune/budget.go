@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vedette/internal/event"
 	"vedette/internal/finding"
 	"vedette/internal/triage"
 )
@@ -188,6 +189,9 @@ func (s side) quiet() *Quiet {
 	}
 	var best *Quiet
 	for i := range s[:min(len(s), maxTried)] {
+		if !bindable(s[i].Finding) {
+			continue
+		}
 		n, attack := 0, false
 		for k, f := range s {
 			if covers(marks[i], marks[k]) {
@@ -200,6 +204,24 @@ func (s side) quiet() *Quiet {
 		}
 	}
 	return best
+}
+
+// bindable reports whether an exception can be bound to where a finding came
+// from: private addresses without an endpoint are everybody's, and callers
+// that the log does not name are nobody's.
+func bindable(f *finding.Finding) bool {
+	if f.Scope != "account" {
+		return false
+	}
+	for _, kind := range []event.ActorKind{event.UnknownActor, event.GCPRedacted, event.Anonymous} {
+		if f.Actor.Kind == kind.String() {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(f.Addresses, func(a finding.Address) bool {
+		ip, err := netip.ParseAddr(a.IP)
+		return a.Endpoint == "" && (err != nil || ip.IsPrivate())
+	})
 }
 
 // marksOf is what an exception is bound to: operations, accounts, clients and
