@@ -99,7 +99,7 @@ func TestWeightsReadBack(t *testing.T) {
 		}
 		want, got := triage.DefaultWeights(), triage.DefaultWeights()
 		if len(args) > 1 {
-			want.Levels["high"], want.Factors["pace"], want.Shares["denied_in_console"] = 70, triage.Factor{Each: 0.25, Cap: 9}, 0
+			want.Levels["high"], want.Factors["pace"], want.Shares["denied_in_console"] = 70, triage.Factor{Group: "breadth", Least: 14, Each: 0.25, Cap: 9}, 0
 		}
 		for name := range got.Factors {
 			got.Factors[name] = triage.Factor{Cap: 1}
