@@ -173,14 +173,18 @@ class Flink:
         from pyflink.table import EnvironmentSettings, TableEnvironment
         self.t = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
         self.t.get_config().set("parallelism.default", "1")
+        # What runs without end asks more of a statement: it is planned there.
+        self.endless = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
         self.folder = os.path.join(work, "tables")
+        os.makedirs(os.path.join(self.folder, "exceptions"))
         subprocess.run([program, "compile", "T1580", "-t", "sql:flink", "-o", work], check=True, stdout=subprocess.DEVNULL)
         for statement in open(os.path.join(work, "sql-flink", "t1580-burst.tables.sql")).read().split(";\n"):
             if statement.strip():
                 head, _, _ = statement.partition("WITH (")
                 table = head.split()[2]
                 os.makedirs(os.path.join(self.folder, table))
-                self.t.execute_sql(f"{head} WITH ('connector' = 'filesystem', 'path' = 'file://{self.folder}/{table}', 'format' = 'raw')")
+                for t in (self.t, self.endless):
+                    t.execute_sql(f"{head} WITH ('connector' = 'filesystem', 'path' = 'file://{self.folder}/{table}', 'format' = 'raw')")
 
     def load(self, rows):
         for table, rows in by_table(rows).items():
@@ -189,7 +193,13 @@ class Flink:
                     f.writelines(json.dumps(r) + "\n" for r in rows)
 
     def run(self, statement):
-        self.t.execute_sql(statement.replace("file:///PATH", f"file://{self.folder}/exceptions")).wait()
+        statement = statement.replace("file:///PATH", f"file://{self.folder}/exceptions")
+        if statement.startswith("CREATE"):
+            self.endless.execute_sql(statement)
+        self.t.execute_sql(statement).wait()
+
+    def plan(self, query):
+        self.endless.explain_sql(query)
 
     def ask(self, query):
         result = self.t.execute_sql(query)
@@ -263,6 +273,10 @@ def scheduled(e, program, engine, work):
             yield f"{name} fires on one question"
     # An engine that reads without end closes windows by its watermark alone.
     want = {arn} if engine != "flink" else {r["userIdentity"]["arn"] for r in trail}
+    if hasattr(e, "plan"):
+        for window in ("tumbling", "overlapping"):
+            e.plan(compiled(program, "sql:" + engine, "--window", window))
+        e.plan(text("t1580-burst.sql"))
     got = [r["Identity"] for r in e.ask(text("t1580-burst.sql"))]
     if sorted(got) != sorted(want):
         yield f"the rule finds {got}"
