@@ -1,7 +1,8 @@
 // Quality measures detections on scenarios of which it is known who is
 // hostile. It prints Markdown to standard output.
 //
-//	go run ./quality siem   # docs/siem-coverage.md
+//	go run ./quality siem     # docs/siem-coverage.md
+//	go run ./quality triage   # docs/triage-quality.md
 package main
 
 import (

@@ -18,6 +18,7 @@ type trail struct {
 	events    int                           // calls, an operation of Azure's two records once
 	scenarios map[string]*scenario.Scenario // by principal
 	first     map[string]time.Time          // by principal: when its steps begin
+	owner     map[string]string             // by account: whose it is, a principal
 }
 
 // add writes a trail of one scenario into the folder.
@@ -31,15 +32,20 @@ func (t *trail) add(p scenario.Trail) error {
 		f.Close()
 		return err
 	}
-	t.scenarios[p.Principal] = p.Scenario
-	if first, ok := t.first[p.Principal]; !ok || p.First.Before(first) {
-		t.first[p.Principal] = p.First
+	for _, principal := range p.Principals {
+		t.scenarios[principal] = p.Scenario
+		if first, ok := t.first[principal]; !ok || p.First.Before(first) {
+			t.first[principal] = p.First
+		}
+	}
+	for _, account := range p.Accounts {
+		t.owner[account] = p.Principals[0]
 	}
 	return f.Close()
 }
 
 func newTrail(dir string) (*trail, error) {
-	return &trail{dir: dir, scenarios: map[string]*scenario.Scenario{}, first: map[string]time.Time{}}, os.MkdirAll(dir, 0o700)
+	return &trail{dir: dir, scenarios: map[string]*scenario.Scenario{}, first: map[string]time.Time{}, owner: map[string]string{}}, os.MkdirAll(dir, 0o700)
 }
 
 // benignDay writes a day of all benign scenarios, each as often as it says,

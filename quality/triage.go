@@ -55,7 +55,9 @@ func judgeAll(lib *scenario.Library, forge scenario.Forge, weights *triage.Weigh
 			one.Usual = nil
 			for i := range min(max(s.PerDay, 1), 4) {
 				p := lib.PlayAgain(&one, n+1000, i, start.Add(time.Duration(i)*5*time.Hour), scenario.Forge{})
-				p.Principal += " of the day"
+				for i := range p.Principals {
+					p.Principals[i] += " of the day"
+				}
 				if err := t.add(p); err != nil {
 					return nil, err
 				}
@@ -69,19 +71,21 @@ func judgeAll(lib *scenario.Library, forge scenario.Forge, weights *triage.Weigh
 	worst := map[string]*finding.Finding{}
 	for i := range found {
 		f := &found[i]
-		s := t.scenarios[f.Actor.ID]
-		if s == nil && t.scenarios[f.Actor.ID+" of the day"] != nil {
-			continue
-		}
-		if s == nil {
-			return nil, fmt.Errorf("a finding is about %s, who plays no scenario", f.Actor.ID)
-		}
 		last, err := time.Parse(time.RFC3339Nano, f.LastSeen)
 		if err != nil {
 			return nil, err
 		}
-		if old := worst[s.ID]; !last.Before(t.first[f.Actor.ID]) && (old == nil || f.Priority > old.Priority) {
-			worst[s.ID] = f
+		for _, who := range t.principals(f) {
+			s := t.scenarios[who]
+			if s == nil && t.scenarios[who+" of the day"] != nil {
+				continue
+			}
+			if s == nil {
+				return nil, fmt.Errorf("a finding is about %s, who plays no scenario", who)
+			}
+			if old := worst[s.ID]; !last.Before(t.first[who]) && (old == nil || f.Priority > old.Priority) {
+				worst[s.ID] = f
+			}
 		}
 	}
 	var list []judged
@@ -96,6 +100,20 @@ func judgeAll(lib *scenario.Library, forge scenario.Forge, weights *triage.Weigh
 		return cmp.Or(b.priority-a.priority, cmp.Compare(a.scenario.ID, b.scenario.ID))
 	})
 	return list, nil
+}
+
+// principals are whom a finding is about: of one over several accounts, whose
+// those are.
+func (t *trail) principals(f *finding.Finding) []string {
+	if f.Scope != "origin" {
+		return []string{f.Actor.ID}
+	}
+	var list []string
+	for _, a := range f.Accounts {
+		list = append(list, t.owner[a.ID])
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // findings scans a folder with the built-in detections, judged.
@@ -155,23 +173,11 @@ func triageQuality(out io.Writer) error {
 Written by `+"`go run ./quality triage`"+`: do not edit. %d hostile and %d benign scenarios over three clouds
 ([internal/scenario](../internal/scenario)), each by a caller of its own, all in one trail, with a benign day around them. The scenarios
 are made, not captured, and the weights were set by looking at them: take this as a check that nothing slipped, not as
-a promise for your logs. Tests hold captured trails beside it (internal/scan/triage_test.go). Scenarios of which
+a promise for your logs; what it makes of others stands under [Hold-out](#hold-out). Tests hold captured trails beside it (internal/scan/triage_test.go). Scenarios of which
 nothing fires have level none.
 
-| level | hostile | benign |
-| --- | --- | --- |
 `, labelled(list, scenario.Hostile), labelled(list, scenario.Benign))
-	levels := append([]string{"none"}, triage.Levels()...)
-	slices.Reverse(levels)
-	for _, level := range levels {
-		n := map[scenario.Label]int{}
-		for _, j := range list {
-			if j.level == level {
-				n[j.scenario.Label]++
-			}
-		}
-		fmt.Fprintf(&b, "| %s | %d | %d |\n", level, n[scenario.Hostile], n[scenario.Benign])
-	}
+	writeLevels(&b, list)
 	fmt.Fprintf(&b, `
 ## One family left out
 
@@ -193,33 +199,63 @@ which is less than leaving out the family in question.
 	loud, quiet := loudBenign(list), loudBenign(without)
 	fmt.Fprintf(&b, "\nBenign scenarios at medium or higher: %d of %d, %d without footprints.\n", loud, labelled(list, scenario.Benign), quiet)
 
-	fmt.Fprintf(&b, "\n## The ten worst misorderings\n\n| benign | priority | stands above hostile | priority |\n| --- | --- | --- | --- |\n")
-	pairs := misordered(list)
-	for _, p := range pairs[:min(10, len(pairs))] {
-		fmt.Fprintf(&b, "| %s | %d | %s | %d |\n", p[0].scenario.ID, p[0].priority, p[1].scenario.ID, p[1].priority)
-	}
-	if len(pairs) == 0 {
-		fmt.Fprintln(&b, "| none | | | |")
-	}
-	fmt.Fprintf(&b, "\n## All scenarios\n\n| priority | level | | scenario | why |\n| --- | --- | --- | --- | --- |\n")
-	for _, j := range list {
-		fmt.Fprintf(&b, "| %d | %s | %s | %s |", j.priority, j.level, j.scenario.Label, j.scenario.ID)
-		if j.finding != nil {
-			for _, r := range j.finding.Reasons {
-				if r.Points != 0 {
-					fmt.Fprintf(&b, " %s %+d", r.Factor, r.Points)
-				}
-			}
-		}
-		if j.finding != nil {
-			for _, t := range j.finding.Tools {
-				fmt.Fprintf(&b, "; like %s (%s)", t.Name, t.Confidence)
-			}
-		}
-		fmt.Fprintln(&b, " |")
+	fmt.Fprintf(&b, "\n## The ten worst misorderings\n\n")
+	writeMisordered(&b, list)
+	fmt.Fprintf(&b, "\n## All scenarios\n\n")
+	writeAll(&b, list)
+	if err := holdout(&b); err != nil {
+		return err
 	}
 	_, err = out.Write(b.Bytes())
 	return err
+}
+
+// writeLevels counts scenarios by level and label.
+func writeLevels(b *bytes.Buffer, list []judged) {
+	fmt.Fprintf(b, "| level | hostile | benign |\n| --- | --- | --- |\n")
+	levels := append([]string{"none"}, triage.Levels()...)
+	slices.Reverse(levels)
+	for _, level := range levels {
+		n := map[scenario.Label]int{}
+		for _, j := range list {
+			if j.level == level {
+				n[j.scenario.Label]++
+			}
+		}
+		fmt.Fprintf(b, "| %s | %d | %d |\n", level, n[scenario.Hostile], n[scenario.Benign])
+	}
+}
+
+// writeMisordered lists the ten pairs that stand the wrong way round and
+// furthest apart.
+func writeMisordered(b *bytes.Buffer, list []judged) {
+	fmt.Fprintf(b, "| benign | priority | stands above hostile | priority |\n| --- | --- | --- | --- |\n")
+	pairs := misordered(list)
+	for _, p := range pairs[:min(10, len(pairs))] {
+		fmt.Fprintf(b, "| %s | %d | %s | %d |\n", p[0].scenario.ID, p[0].priority, p[1].scenario.ID, p[1].priority)
+	}
+	if len(pairs) == 0 {
+		fmt.Fprintln(b, "| none | | | |")
+	}
+}
+
+// writeAll lists every scenario with what made its priority.
+func writeAll(b *bytes.Buffer, list []judged) {
+	fmt.Fprintf(b, "| priority | level | | scenario | why |\n| --- | --- | --- | --- | --- |\n")
+	for _, j := range list {
+		fmt.Fprintf(b, "| %d | %s | %s | %s |", j.priority, j.level, j.scenario.Label, j.scenario.ID)
+		if j.finding != nil {
+			for _, r := range j.finding.Reasons {
+				if r.Points != 0 {
+					fmt.Fprintf(b, " %s %+d", r.Factor, r.Points)
+				}
+			}
+			for _, t := range j.finding.Tools {
+				fmt.Fprintf(b, "; like %s (%s)", t.Name, t.Confidence)
+			}
+		}
+		fmt.Fprintln(b, " |")
+	}
 }
 
 // medium is the least priority of the level that asks for a look.

@@ -19,6 +19,7 @@ type act struct {
 	network string
 	client  string
 	console bool
+	account int // which of the caller's accounts
 	n       int // from 0, in the order of the scenario
 }
 
@@ -77,14 +78,20 @@ func (l *Library) acts(s *Scenario, start time.Time, rng *rand.Rand) []act {
 		}
 	}
 	for day := days; day >= 0; day-- {
-		l.steps(s, start.AddDate(0, 0, -day), rng, add)
+		now := start.AddDate(0, 0, -day)
+		for account := range max(s.Accounts, 1) {
+			now = l.steps(s, now, rng, func(a act) {
+				a.account = account
+				add(a)
+			})
+		}
 	}
 	return list
 }
 
-// steps plays the steps of a scenario from an instant on.
-func (l *Library) steps(s *Scenario, start time.Time, rng *rand.Rand, add func(act)) {
-	now := start
+// steps plays the steps of a scenario from an instant on, and returns the
+// instant at which they end.
+func (l *Library) steps(s *Scenario, now time.Time, rng *rand.Rand, add func(act)) time.Time {
 	for _, p := range s.Steps {
 		ops, _ := l.operations(&p) // checked by Load
 		now = now.Add(p.At)
@@ -123,6 +130,7 @@ func (l *Library) steps(s *Scenario, start time.Time, rng *rand.Rand, add func(a
 			}
 		}
 	}
+	return now
 }
 
 // act takes "ec2:DescribeInstances", "compute.googleapis.com

@@ -51,6 +51,10 @@ var clients = map[string]string{
 	"go-sdk":      "aws-sdk-go-v2/1.30.3 os/linux lang/go#1.22.5 md/GOOS#linux md/GOARCH#amd64 api/ec2#1.172.0",
 	"java-sdk":    "aws-sdk-java/2.26.20 Linux/5.10.219 OpenJDK_64-Bit_Server_VM/21.0.3+9-LTS Java/21.0.3 vendor/Amazon.com_Inc. io/sync http/Apache",
 	"ruby-sdk":    "aws-sdk-ruby3/3.201.1 ua/2.0 api/ec2#1.467.0 os/linux#5.10 md/x86_64 lang/ruby#3.3.4",
+	"js-sdk":      "aws-sdk-js/3.614.0 ua/2.0 os/linux#6.5.0 lang/js md/nodejs#20.15.1 api/cloudformation#3.614.0",
+	"kali-cli":    "aws-cli/1.29.44 Python/3.11.9 Linux/6.8.11-amd64-kali botocore/1.31.44",
+	"s3-browser":  "S3 Browser/11.7.5 (https://s3browser.com)",
+	"pulumi":      "APN/1.0 Pulumi/1.0 (+https://www.pulumi.com) aws-sdk-go-v2/1.30.3 os/linux lang/go#1.22.5",
 	"terraform":   "APN/1.0 HashiCorp/1.0 Terraform/1.9.2 (+https://www.terraform.io) terraform-provider-aws/5.58.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.30.3 os/linux lang/go#1.22.5",
 	"scoutsuite":  "Scout Suite/5.14.0 Boto3/1.34.145 md/Botocore#1.34.145 (https://github.com/nccgroup/ScoutSuite)",
 	"prowler":     "Boto3/1.34.145 md/Botocore#1.34.145 ua/2.0 os/linux#5.10.220 lang/python#3.12.4 Botocore/1.34.145 APN_1826889",
@@ -74,18 +78,29 @@ type caller struct {
 	s       *Scenario
 	n       int
 	account string // AWS account, subscription or project
+	home    string // the first of its accounts
 	name    string // harmless: it says nothing of the scenario
 }
 
 func newCaller(s *Scenario, n int) caller {
 	c := caller{s: s, n: n, name: fmt.Sprintf("worker-%03d", n)}
-	switch s.Cloud {
+	c = c.in(0)
+	c.home = c.account
+	return c
+}
+
+// in is the caller in the i-th of its accounts.
+func (c caller) in(i int) caller {
+	switch c.s.Cloud {
 	case "aws":
-		c.account = fmt.Sprintf("4%011d", n)
+		c.account = fmt.Sprintf("4%02d%09d", i, c.n)
 	case "azure":
-		c.account = fmt.Sprintf("5ca1ab1e-0000-4000-8000-%012d", n)
+		c.account = fmt.Sprintf("5ca1ab1e-%04d-4000-8000-%012d", i, c.n)
 	case "gcp":
-		c.account = fmt.Sprintf("shop-%04d", n)
+		c.account = fmt.Sprintf("shop-%04d", c.n)
+		if i > 0 {
+			c.account += fmt.Sprintf("-%02d", i)
+		}
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,9 +17,12 @@ type Trail struct {
 	Scenario *Scenario
 	// Principal is the uid that a finding about the caller has.
 	Principal string
-	Account   string
-	Records   [][]byte
-	First     time.Time // of the steps, without the usual days before
+	// Principals are its uids in all accounts: a role of AWS has one in each.
+	Principals []string
+	Account    string // the first of Accounts
+	Accounts   []string
+	Records    [][]byte
+	First      time.Time // of the steps, without the usual days before
 }
 
 // Forge replaces what a caller can set of itself; empty fields stay.
@@ -36,7 +40,14 @@ func (l *Library) PlayAgain(s *Scenario, n, run int, start time.Time, forge Forg
 	c := newCaller(s, n)
 	t := Trail{Scenario: s, Account: c.account, First: start}
 	w := writer{c: c, run: run, forge: forge}
-	t.Principal = w.principal()
+	for i := range max(s.Accounts, 1) {
+		v := writer{c: c.in(i), run: run, forge: forge}
+		t.Accounts = append(t.Accounts, v.c.account)
+		if p := v.principal(); !slices.Contains(t.Principals, p) {
+			t.Principals = append(t.Principals, p)
+		}
+	}
+	t.Principal = t.Principals[0]
 	for _, a := range l.acts(s, start, rand.New(rand.NewPCG(1, uint64(n)))) {
 		for _, r := range w.records(a) {
 			data, err := json.Marshal(r, json.Deterministic(true))
@@ -60,6 +71,9 @@ type writer struct {
 }
 
 func (w *writer) records(a act) []object {
+	there := *w
+	there.c = w.c.in(a.account)
+	w = &there
 	switch w.c.s.Cloud {
 	case "azure":
 		return w.azure(a)
@@ -273,7 +287,7 @@ func (w *writer) email() string {
 	case "agent":
 		return fmt.Sprintf("service-%012d@gcp-sa-cloudasset.iam.gserviceaccount.com", w.c.n)
 	}
-	return fmt.Sprintf("%s@%s.iam.gserviceaccount.com", w.c.name, w.c.account)
+	return fmt.Sprintf("%s@%s.iam.gserviceaccount.com", w.c.name, w.c.home)
 }
 
 func (w *writer) gcp(a act) object {

@@ -20,7 +20,7 @@ import (
 	"vedette/internal/footprint"
 )
 
-//go:embed scenarios
+//go:embed scenarios holdout
 var files embed.FS
 
 // Label says which side a scenario is on.
@@ -52,6 +52,9 @@ type Scenario struct {
 	Client string `yaml:"client"`
 	// Console marks calls that the provider's web console made.
 	Console bool `yaml:"console"`
+	// Accounts is how many accounts, subscriptions or projects the steps are
+	// played in, one after the other; 0 means one.
+	Accounts int `yaml:"accounts"`
 	// PerDay is how often a benign scenario comes about in a day of an
 	// organisation; 0 means once.
 	PerDay int    `yaml:"per_day"`
@@ -136,14 +139,20 @@ type Library struct {
 }
 
 // Load reads the scenarios that the program comes with.
-func Load() (*Library, error) {
+func Load() (*Library, error) { return load("scenarios") }
+
+// LoadHoldout reads the scenarios that nothing was set by: they are for
+// measuring alone.
+func LoadHoldout() (*Library, error) { return load("holdout") }
+
+func load(dir string) (*Library, error) {
 	lib := &Library{sets: map[string][]string{}}
-	entries, err := files.ReadDir("scenarios")
+	entries, err := files.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		name := path.Join("scenarios", e.Name())
+		name := path.Join(dir, e.Name())
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
