@@ -35,11 +35,14 @@ func holdout(b *bytes.Buffer) error {
 	fmt.Fprintf(b, `
 ## Hold-out
 
-%d hostile and %d benign scenarios by which no weight was set ([internal/scenario/holdout](../internal/scenario/holdout)):
-they were written without a look at the weights, and first measured on %s. No test asks for a figure here. They are
-judged in a trail of their own. Their records are written by the same program as those above, from the same few
-networks: what is new is who does what, how fast and how much of it is refused. Whoever changes a weight with these
-figures in view has no hold-out any more and says so here.
+%d hostile and %d benign scenarios that were written without a look at the weights
+([internal/scenario/holdout](../internal/scenario/holdout)), and first measured on %s: 34 of 52 hostile (65 %%) and 16
+of 75 benign (21 %%) were then at medium or higher. That is what to expect of what nobody has looked at. Then some
+faults that they showed were mended: Google callers were not followed over projects, findings of a campaign did not
+count its accounts, many secrets read weighed as one, asking for permissions weighed nothing, one novelty counted in
+four ways, and the console from a known network as much as from a new one. So the figures below are of a set that has
+been looked at. No test asks for a figure here. They are judged in a trail of their own, whose records are written by the
+same program as those above, from the same few networks.
 
 `, n, benign, holdoutMeasured)
 	writeLevels(b, list)

@@ -138,7 +138,7 @@ func findings(dir string, weights *triage.Weights, opts detection.Options) ([]fi
 		Paths: []string{dir}, Providers: all.Providers(),
 		Engine: engine.Options{
 			Plans: plans, Workers: 2, Evidence: 0, Family: client.Family,
-			Judge: judge.Judge, Priority: judge.Priority, Notable: triage.Notable,
+			Judge: judge.Judge, Priority: judge.Priority, Joined: judge.Joined, Notable: triage.Notable,
 		},
 	})
 	if err != nil {

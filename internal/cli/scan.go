@@ -322,7 +322,7 @@ func (in *counting) options(paths []string, std IO, evidence int) (scan.Options,
 			Plans: plans, BySession: in.Identity == "session", KeepCopies: in.NoDedup,
 			Memory: memory, Workers: workers, Evidence: evidence,
 			Family: client.Family, Network: network, TechniqueName: attack.Name,
-			Judge: judge.Judge, Priority: judge.Priority, Notable: triage.Notable, Baseline: baseline, Judged: judged,
+			Judge: judge.Judge, Priority: judge.Priority, Joined: judge.Joined, Notable: triage.Notable, Baseline: baseline, Judged: judged,
 		},
 	}, enricher, nil
 }

@@ -58,6 +58,9 @@ type Options struct {
 	// finding has its id, actor, times and figures. It is called from many
 	// goroutines. The facts are valid until it returns.
 	Judged func(*finding.Finding, *finding.Facts)
+	// Joined, where set, is called with the judgement of each finding of a
+	// campaign and the number of accounts that the campaign's findings are of.
+	Joined func(j *finding.Judgement, accounts int)
 	// Notable says of an API that a call of it, made by who enumerates,
 	// matters by itself; needed where Judge is set.
 	Notable func(*event.API) bool
@@ -351,6 +354,9 @@ func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, e
 	found, err = run.campaigns(found)
 	if err != nil {
 		return nil, stats, err
+	}
+	if e.opts.Joined != nil {
+		joined(found, e.opts.Joined)
 	}
 	slices.SortFunc(found, compareFindings)
 	run.details(found)

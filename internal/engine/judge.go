@@ -138,6 +138,25 @@ func (w *groupWorker) hasAPIs(calls []call, n int) bool {
 	return n <= 0
 }
 
+// joined tells the findings of each campaign over how many accounts it goes.
+func joined(found []*found, tell func(*finding.Judgement, int)) {
+	accounts := map[string]map[string]bool{}
+	for _, f := range found {
+		if f.Campaign == "" || f.scope != "account" {
+			continue
+		}
+		if accounts[f.Campaign] == nil {
+			accounts[f.Campaign] = map[string]bool{}
+		}
+		accounts[f.Campaign][f.Cloud.Account.ID] = true
+	}
+	for _, f := range found {
+		if n := len(accounts[f.Campaign]); n > 1 {
+			tell(&f.Judgement, n)
+		}
+	}
+}
+
 // worse reports whether a verdict on a slice takes the place of another: by
 // priority, then by the slice's name, the whole before its parts.
 func worse(a, b *finding.Judgement) bool {

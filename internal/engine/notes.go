@@ -65,8 +65,10 @@ const (
 func (w *groupWorker) factNotes(f *finding.Facts, own func(context uint32) bool) {
 	first, last := f.First.UnixNano(), f.Last.UnixNano()
 	start, _ := slices.BinarySearchFunc(w.notes, first-int64(followAfter), func(n call, t int64) int { return cmp.Compare(n.time, t) })
-	var seen, changes uint32Set
+	var changes uint32Set
 	end := start
+	asked := &w.factWorker.targets
+	asked.begin(len(w.notes))
 	for ; end < len(w.notes) && w.notes[end].time <= last+int64(followAfter); end++ {
 		n := &w.notes[end]
 		if !own(n.context) {
@@ -76,12 +78,20 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(context uint32) bool)
 		if n.time >= first-int64(writesAround) && n.time <= last+int64(writesAround) && n.outcome == event.OK && (!follow || w.apis[n.api].Class == event.ClassWrite) {
 			changes.add(n.api)
 		}
-		if !follow || n.time < first || slices.Contains(seen, n.api) {
+		if !follow || n.time < first {
 			continue
 		}
-		seen.add(n.api)
+		mark := asked.get(n)
+		if k := slices.IndexFunc(f.Follow, func(x finding.FollowOn) bool { return x.API.ID == n.api }); k >= 0 {
+			if *mark == 0 {
+				f.Follow[k].Requests++
+			}
+			*mark = 1
+			continue
+		}
+		*mark = 1
 		f.Follow = append(f.Follow, finding.FollowOn{
-			API: w.apis[n.api], Time: time.Unix(0, n.time).UTC(), Outcome: n.outcome, EventID: w.eventID(n),
+			API: w.apis[n.api], Requests: 1, Time: time.Unix(0, n.time).UTC(), Outcome: n.outcome, EventID: w.eventID(n),
 		})
 	}
 	f.Changes = len(changes)

@@ -114,10 +114,11 @@ type Operation struct {
 // FollowOn is a call that matters, made by the caller at the same time as
 // its discovery or in the hours after.
 type FollowOn struct {
-	API     *event.API
-	Time    time.Time
-	Outcome event.Outcome
-	EventID string
+	API      *event.API
+	Requests int       // distinct ones
+	Time     time.Time // of the first
+	Outcome  event.Outcome
+	EventID  string
 	// Undone is set where the caller made and unmade the thing: the opposite
 	// call (Create and Delete, Attach and Detach, Start and Stop) is its own
 	// too, in the hours around.

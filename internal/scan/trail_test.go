@@ -134,7 +134,7 @@ func options(t testing.TB, paths ...string) Options {
 	judge := triage.New(triage.DefaultWeights())
 	opts := Options{Paths: paths, Providers: all.Providers(), Engine: engine.Options{
 		Workers: 2, Evidence: 1000, Family: client.Family,
-		Judge: judge.Judge, Priority: judge.Priority, Notable: triage.Notable,
+		Judge: judge.Judge, Priority: judge.Priority, Joined: judge.Joined, Notable: triage.Notable,
 	}}
 	for _, d := range list {
 		p, err := detection.Lower(d, detection.Options{})

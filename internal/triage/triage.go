@@ -63,7 +63,9 @@ func (j *Judge) add(s *sheet, f *finding.Facts) []attribution {
 	s.refused(f)
 	s.who(f)
 	s.byWayOf(f)
-	s.toolsOf(tools)
+	if v, ok := vendorOf(f); !ok || v.category != "cspm" {
+		s.toolsOf(tools) // vendors of posture run such tools
+	}
 	explicable := s.total // what history or a console page can explain
 	s.past(f)
 	s.known(f, explicable)
@@ -236,12 +238,14 @@ const minSwept = 10
 // each, lists of many stores, keys of many resources, kinds of directory
 // object.
 func (s *sheet) swept(f *finding.Facts) {
-	questions, keys, kinds := 0, 0, 0
+	questions, keys, kinds, probes := 0, 0, 0, 0
 	var store *finding.Operation
 	for i := range f.Operations {
 		o := &f.Operations[i]
 		name := strings.ToLower(o.API.Name)
 		switch {
+		case strings.HasSuffix(name, "testiampermissions"), strings.HasPrefix(name, "simulate"):
+			probes += o.Events
 		case o.API.Log == event.AzureGraph:
 			kinds++
 		case o.API.Cloud == event.Azure && strings.Contains(name, "list") && strings.HasSuffix(name, "/action"):
@@ -257,6 +261,7 @@ func (s *sheet) swept(f *finding.Facts) {
 	s.add("sweep_questions", float64(questions), 1, "%d questions, each put to %d resources or more", questions, minSwept)
 	s.add("key_lists", float64(keys), 1, "keys or settings with secrets asked for of %d resources", keys)
 	s.add("directory", float64(kinds), 1, "%d kinds of directory object and relation read", kinds)
+	s.add("probes", float64(probes), 1, "%d times asked what it may do", probes)
 	if store != nil {
 		s.add("store_lists", float64(store.Targets), 1, "%s of %d vaults or storage accounts", store.API.Name, store.Targets)
 	}
@@ -369,7 +374,7 @@ func (s *sheet) toolsOf(tools []attribution) {
 // something, and what is known.
 const (
 	minDays   = 3
-	knownDays = 7
+	knownDays = 5
 )
 
 func (s *sheet) past(f *finding.Facts) {
@@ -433,7 +438,10 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 	if private && (h.Recurs >= minDays || h.From == "principal" && h.Days >= knownDays && h.Active >= minDays) {
 		s.note("private_network", "history takes nothing away: it came from private addresses without an endpoint, which are everybody's")
 	}
-	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !private {
+	if f.Cloud != event.GCP && f.Console*10 >= f.Events*8 && h.From == "principal" && h.Days >= minDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !private {
+		s.add("console_known", 1, 1, "pages of the console, from networks that this caller used on %d of %s", h.Active, count(h.Days, "day"))
+	}
+	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && !private {
 		old := 0
 		for i := range f.Operations {
 			if !f.Operations[i].New {
@@ -441,15 +449,19 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 			}
 		}
 		share := float64(old) / float64(len(f.Operations))
-		if share >= 0.5 {
+		switch {
+		case share >= 0.5 && len(h.NewNetworks) == 0:
 			s.add("known", explicable*share, 1, "%d of %s used before, from the same networks, on %d of %s",
+				old, count(len(f.Operations), "operation"), h.Active, count(h.Days, "day"))
+		case share >= 0.9:
+			s.add("known", explicable*share/2, 1, "%d of %s used before, from other networks, on %d of %s",
 				old, count(len(f.Operations), "operation"), h.Active, count(h.Days, "day"))
 		}
 	}
 	if h.Recurs >= minDays && !private {
 		s.add("recurs", explicable, 1, "a burst like it on each of %d earlier days, from the same networks", h.Recurs)
 	}
-	if page(f) {
+	if page(f) && len(h.NewNetworks) == 0 {
 		s.add("console_page", 1, 1, "pages of the console for %s load such reads at once", count(len(f.Services), "service"))
 	}
 }
@@ -479,18 +491,22 @@ func telling(f *finding.Facts) []string {
 }
 
 func (s *sheet) followed(f *finding.Facts) {
-	by := map[string][]string{}
+	by, requests := map[string][]string{}, map[string]int{}
 	for _, e := range Followed(f) {
 		text := e.API.Name
 		if e.Outcome == event.Denied {
 			text += " (refused)"
 		}
 		kind := followOn()[apiName(e.API)]
+		if e.Requests > 1 {
+			text += fmt.Sprintf(" of %d", e.Requests)
+		}
 		by[kind] = append(by[kind], fmt.Sprintf("%s at %s", text, e.Time.Format("15:04:05")))
+		requests[kind] += e.Requests
 	}
 	for _, kind := range telling(f) {
 		if list := by[kind]; len(list) > 0 {
-			s.add("follow_"+kind, float64(len(list)), 1, "then %s", few(list, 4))
+			s.add("follow_"+kind, float64(requests[kind]), 1, "then %s", few(list, 4))
 		}
 	}
 }
@@ -520,6 +536,21 @@ func (j *judged) limit(sum, low, high int, factor, text string) {
 	if cut := j.Priority - sum; cut != 0 {
 		j.Reasons = append(j.Reasons, finding.Reason{Factor: factor, Points: cut, Text: text})
 	}
+}
+
+// Joined adds that a finding is one of a campaign over several accounts.
+func (j *Judge) Joined(out *finding.Judgement, accounts int) {
+	w := j.w.Factors["accounts"]
+	points := int(math.Round(min(w.Cap, w.Each*max(0, float64(accounts)-w.Least))))
+	points = min(points, 100-out.Priority)
+	vendor := slices.ContainsFunc(out.Reasons, func(r finding.Reason) bool { return r.Factor == "vendor" })
+	if points <= 0 || out.Aside != "" || vendor {
+		return // a vendor looks at all accounts of its customers
+	}
+	out.Priority += points
+	out.Level = j.w.level(out.Priority)
+	out.Reasons = append(out.Reasons, finding.Reason{Factor: "accounts", Points: points, Text: fmt.Sprintf("one of a campaign over %d accounts", accounts)})
+	slices.SortStableFunc(out.Reasons, func(a, b finding.Reason) int { return b.Points - a.Points })
 }
 
 // PutAside puts a finding aside that was judged, and says why.

@@ -57,6 +57,9 @@ func (d *decoder) who(p *payload, ev *event.Event) {
 	default:
 		d.unnamed(ev)
 	}
+	if a.Kind != event.GCPRedacted {
+		a.Name = a.Principal // one caller in whatever project
+	}
 	if d.agents.has(a.Principal) {
 		ev.Flags |= event.ServiceMade
 	}
