@@ -244,11 +244,15 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	if ev.Has(event.ServiceMade) {
 		t.status |= madeCall
 	}
-	if e.opts.Judge != nil && event.AsksForAll(ev.Cloud, ev.Target) {
-		t.status |= openCall
-	}
 	if k, ok := event.ParseUUID(ev.ID); !ok || k != ev.Key {
 		t.id = e.symbols.internClipped(ev.ID)
+	}
+	if noted && !c.notable(ev.API) { // of a change it does not matter to what
+		c.calls.add(part, t)
+		return Context
+	}
+	if e.opts.Judge != nil && !noted && event.AsksForAll(ev.Cloud, ev.Target) {
+		t.status |= openCall
 	}
 	h := maphash.Bytes(e.targetSeed, ev.Target)
 	t.target = [6]byte{byte(h), byte(h >> 8), byte(h >> 16), byte(h >> 24), byte(h >> 32), byte(h >> 40)}

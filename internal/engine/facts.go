@@ -21,18 +21,32 @@ type factWorker struct {
 	categories []uint32
 	named      []uint16
 	targets    targetSet
-	contexts   []uint32 // distinct, in order of first call
-	nets       []netUse
+	met        met
+	uses       []keyUse // by context
+	keys       numbering
+	keyNets    []keyNets         // by key
 	networks   map[uint64]string // by address and endpoint
 
 	whole, part finding.Facts // reused: the whole of a finding, and one slice
 }
 
-// netUse is a credential seen in a network at a time.
-type netUse struct {
-	key     uint32
+// met is the contexts of some calls.
+type met struct {
+	numbering
+	calls []uint32 // by call: the number of its context
+}
+
+// keyUse is what a context says of the networks of its key.
+type keyUse struct {
+	key     int32 // number, -1 where the context says nothing
+	counted bool
 	network string
-	time    int64
+}
+
+// keyNets is from where a key was used within an hour of its first call.
+type keyNets struct {
+	first    int64
+	networks []string
 }
 
 // kinds numbers the services and categories of the APIs of a run, in order of
@@ -84,7 +98,7 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 	}
 	var regions uint32Set
 	from := 0
-	lastContext := ^uint32(0)
+	lastContext, context := ^uint32(0), uint32(0)
 	for i := range calls {
 		c := &calls[i]
 		a := w.apis[c.api]
@@ -139,17 +153,10 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 		}
 		f.Minute = max(f.Minute, i-from+1)
 		if c.context != lastContext {
-			lastContext = c.context
-			if !slices.Contains(fw.contexts, c.context) {
-				fw.contexts = append(fw.contexts, c.context)
-			}
-			x := e.contexts.at(c.context)
-			if x.key != 0 && x.address != 0 {
-				if n := w.network(c.context); n != finding.PrivateNetwork {
-					fw.nets = append(fw.nets, netUse{x.key, n, c.time})
-				}
-			}
+			lastContext, context = c.context, fw.met.of(c.context)
+			w.factKey(context, c)
 		}
+		fw.met.calls = append(fw.met.calls, context)
 	}
 	w.factPlaces(f, regions)
 	w.factKeys(f)
@@ -165,7 +172,9 @@ func (fw *factWorker) begin(w *groupWorker, calls int) {
 	}
 	fw.epoch++
 	fw.targets.begin(calls)
-	fw.contexts, fw.nets = fw.contexts[:0], fw.nets[:0]
+	fw.met.begin()
+	fw.keys.begin()
+	fw.met.calls, fw.uses, fw.keyNets = slices.Grow(fw.met.calls[:0], calls), fw.uses[:0], fw.keyNets[:0]
 }
 
 // factPlaces names services, categories, regions, networks and clients.
@@ -201,7 +210,7 @@ func (w *groupWorker) factPlaces(f *finding.Facts, regions uint32Set) {
 	var accounts uint32Set
 	origin := uint32(0)
 	f.Issued = true
-	for k, id := range fw.contexts {
+	for k, id := range fw.met.keys {
 		x := e.contexts.at(id)
 		accounts.add(x.account)
 		f.Networks = add(f.Networks, w.network(id))
@@ -272,28 +281,44 @@ func (w *groupWorker) network(id uint32) string {
 	return name
 }
 
+// factKey takes in a call of a context by its number, for [groupWorker.factKeys].
+func (w *groupWorker) factKey(context uint32, c *call) {
+	fw := &w.factWorker
+	if int(context) == len(fw.uses) {
+		u := keyUse{key: -1}
+		if x := w.e.contexts.at(c.context); x.key != 0 && x.address != 0 {
+			if n := w.network(c.context); n != finding.PrivateNetwork {
+				u.key, u.network = int32(fw.keys.of(x.key)), n
+			}
+		}
+		fw.uses = append(fw.uses, u)
+		if int(u.key) == len(fw.keyNets) {
+			fw.keyNets = slices.Grow(fw.keyNets, 1)[:u.key+1]
+			k := &fw.keyNets[u.key]
+			k.first, k.networks = c.time, k.networks[:0]
+		}
+	}
+	u := &fw.uses[context]
+	if u.key < 0 || u.counted {
+		return
+	}
+	if k := &fw.keyNets[u.key]; c.time-k.first < int64(time.Hour) {
+		u.counted = true
+		if !slices.Contains(k.networks, u.network) {
+			k.networks = append(k.networks, u.network)
+		}
+	}
+}
+
 // factKeys finds the credential that called from the most networks within an
 // hour. Networks are those of slices without regard to the client.
 func (w *groupWorker) factKeys(f *finding.Facts) {
-	e := w.e
-	uses := w.factWorker.nets
-	slices.SortFunc(uses, func(a, b netUse) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.time, b.time)) })
-	best := ""
-	for i := 0; i < len(uses); {
-		j := i
-		var nets []string
-		for ; j < len(uses) && uses[j].key == uses[i].key; j++ {
-			if j > i && uses[j].network == uses[j-1].network {
-				continue
-			}
-			if name := uses[j].network; !slices.Contains(nets, name) && uses[j].time-uses[i].time < int64(time.Hour) {
-				nets = append(nets, uses[j].network)
+	for i, k := range w.factWorker.keyNets {
+		if n := len(k.networks); n > 0 && n >= f.KeyNetworks {
+			if key := w.e.symbols.text(w.factWorker.keys.keys[i]); n > f.KeyNetworks || key < f.KeyID {
+				f.KeyNetworks, f.KeyID = n, key
 			}
 		}
-		if key := e.symbols.text(uses[i].key); len(nets) > f.KeyNetworks || len(nets) == f.KeyNetworks && key < best {
-			f.KeyNetworks, f.KeyID, best = len(nets), key, key
-		}
-		i = j
 	}
 }
 

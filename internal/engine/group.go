@@ -53,6 +53,7 @@ type groupWorker struct {
 	groups   map[accountGroup]uint32
 	numbered []uint32 // by call: the number of its group
 	ends     []int    // by group: where it ends among keys
+	scores   []bool   // by group: some call of it is no note
 	keys     []sortKey
 	sorted   []call
 
@@ -60,16 +61,21 @@ type groupWorker struct {
 	order              []int32
 	perAPI             []apiCount
 	symbolsA, symbolsB symbolCounts
-	labels             []labelled
+	labelled           []labelled
 	part, rest         []call
 	sliceFired         []fired
 	factWorker         factWorker
+	whole              met                 // the contexts of a finding
+	labels             numbering           // of the parts of a cut
+	partOf             []uint32            // by context of the finding: its part
+	shares             []share             // by part
+	noteOf             []uint32            // by note around the finding: its part
 	notes              []call              // of the group
 	followed           []uint8             // by API: 0 not asked yet, 1 no, 2 yes
 	undone             map[uint32][]uint32 // by API, see undoing
 
 	families map[uint32]string // of user agents
-	places   map[place]uint32  // of contexts: number of the network and client
+	stations []uint32          // by number of station: number of its network and client, plus one
 	numbers  map[string]uint32 // of the names of networks and clients
 	networks []string          // names by number
 }
@@ -77,7 +83,7 @@ type groupWorker struct {
 func (r *run) newWorker() *groupWorker {
 	return &groupWorker{
 		run: r, wideW: &storeWriter[call, *call]{s: r.wide}, groups: map[accountGroup]uint32{},
-		families: map[uint32]string{}, places: map[place]uint32{}, numbers: map[string]uint32{},
+		families: map[uint32]string{}, numbers: map[string]uint32{},
 	}
 }
 
@@ -130,7 +136,7 @@ func (w *groupWorker) accountGroups() {
 	// A group gets a number: calls are put in order of it by counting, and in
 	// order of time within each.
 	clear(w.groups)
-	w.ends, w.numbered = w.ends[:0], slices.Grow(w.numbered[:0], len(w.calls))
+	w.ends, w.scores, w.numbered = w.ends[:0], w.scores[:0], slices.Grow(w.numbered[:0], len(w.calls))
 	last, number := ^uint32(0), uint32(0)
 	for i := range w.calls {
 		if id := e.contexts.callerOf(w.calls[i].context); id != last {
@@ -144,12 +150,15 @@ func (w *groupWorker) accountGroups() {
 			if !ok {
 				n = uint32(len(w.groups))
 				w.groups[g] = n
-				w.ends = append(w.ends, 0)
+				w.ends, w.scores = append(w.ends, 0), append(w.scores, false)
 			}
 			number = n
 		}
 		w.numbered = append(w.numbered, number)
 		w.ends[number]++
+		if w.calls[i].windows != 0 {
+			w.scores[number] = true
+		}
 	}
 	start := 0
 	for g, n := range w.ends {
@@ -162,9 +171,12 @@ func (w *groupWorker) accountGroups() {
 		w.ends[g]++
 	}
 	start = 0
-	for _, end := range w.ends {
+	for g, end := range w.ends {
 		keys := w.keys[start:end]
 		start = end
+		if !w.scores[g] {
+			continue // notes alone
+		}
 		slices.SortFunc(keys, func(a, b sortKey) int {
 			if a.time != b.time {
 				return cmp.Compare(a.time, b.time)
@@ -279,7 +291,7 @@ func (w *groupWorker) pass(p *pass, calls []call) {
 		}
 		if w.e.opts.Judge != nil {
 			w.judge(f, m, &past)
-			past.add(w, m)
+			past.add(&w.factWorker.whole)
 		}
 		if !p.leftover {
 			p.taken = append(p.taken, span{start, learned})

@@ -38,21 +38,17 @@ type history struct {
 type earlierBurst struct {
 	apis     numberSet
 	day      int64
-	networks map[string]bool
+	networks []string
 }
 
 // maxBursts bounds how many earlier findings are kept: the latest.
 const maxBursts = 64
 
-func (h *history) add(w *groupWorker, calls []call) {
-	b := earlierBurst{day: floor(calls[0].time, int64(24*time.Hour)), networks: map[string]bool{}}
-	last := ^uint32(0)
-	for i := range calls {
-		b.apis.set(calls[i].api)
-		if id := calls[i].context; id != last {
-			last = id
-			b.networks[w.network(id)] = true
-		}
+// add keeps a burst, by the facts of the whole of it.
+func (h *history) add(f *finding.Facts) {
+	b := earlierBurst{day: floor(f.First.UnixNano(), int64(24*time.Hour)), networks: slices.Clone(f.Networks)}
+	for i := range f.Operations {
+		b.apis.set(f.Operations[i].API.ID)
 	}
 	if len(h.bursts) == maxBursts {
 		h.bursts = append(h.bursts[:0], h.bursts[1:]...)
@@ -70,7 +66,7 @@ func (h *history) recurs(w *groupWorker, f *finding.Facts) int {
 	for i := range h.bursts {
 		b := &h.bursts[i]
 		day := hist.DayOf(b.day)
-		if day >= today || days[day] || len(missing(f.Networks, b.networks)) > 0 {
+		if day >= today || days[day] || !within(f.Networks, b.networks) {
 			continue
 		}
 		same := 0

@@ -18,10 +18,14 @@ func (w *groupWorker) judge(f *found, m []call, past *history) {
 	if f.scope == "origin" {
 		facts.Principal = f.Actor.ID
 	}
-	w.factNotes(facts, func(uint32) bool { return true })
+	w.whole, w.factWorker.met = w.factWorker.met, w.whole
+	w.factNotes(facts, func(int) bool { return true })
 	f.Judgement = e.opts.Judge(facts)
+	// What is said of the whole decides, not of a slice that took its place:
+	// slices come in no order of their own.
+	lowered := f.Lowered
 	if e.opts.Judged != nil {
-		w.factSources(facts) // before the slices take the scratch
+		w.factSources(facts)
 	}
 	for _, cut := range []struct {
 		label func(uint32) uint32
@@ -30,7 +34,7 @@ func (w *groupWorker) judge(f *found, m []call, past *history) {
 		{func(id uint32) uint32 { return cutOf(e.contexts.at(id).caller) }, e.symbols.text},
 		{w.networkOf, func(n uint32) string { return w.networks[n] }},
 	} {
-		w.judgeSlices(f, m, facts, past, cut.label, cut.text)
+		w.judgeSlices(f, m, facts, lowered, past, cut.label, cut.text)
 	}
 	if e.opts.Judged != nil {
 		e.opts.Judged(&f.Finding, facts)
@@ -40,7 +44,7 @@ func (w *groupWorker) judge(f *found, m []call, past *history) {
 // factSources lists from where and with what the counted calls came.
 func (w *groupWorker) factSources(f *finding.Facts) {
 	e := w.e
-	for _, id := range w.factWorker.contexts {
+	for _, id := range w.whole.keys {
 		x := e.contexts.at(id)
 		f.Sources = append(f.Sources, finding.Source{
 			Account: e.symbols.text(x.account), Client: w.family(x.agent),
@@ -61,42 +65,92 @@ const (
 	minSliceAPIs  = 5
 )
 
-func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, past *history, label func(uint32) uint32, text func(uint32) string) {
-	first := label(m[0].context)
-	if !slices.ContainsFunc(m, func(c call) bool { return label(c.context) != first }) {
+// share is a slice as it is counted before any of its calls is taken out.
+type share struct {
+	events, denied, lists, open int
+	end                         int // of its calls, among those taken out
+}
+
+// judgeSlices judges the slices of a cut. lowered says that the whole was
+// judged less for what a slice may not share.
+func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowered bool, past *history, label func(uint32) uint32, text func(uint32) string) {
+	w.labels.begin()
+	w.partOf = w.partOf[:0]
+	for _, id := range w.whole.keys {
+		w.partOf = append(w.partOf, w.labels.of(label(id)))
+	}
+	if len(w.labels.keys) == 1 {
 		return // one part, which is the whole
 	}
-	labels := w.labels[:0]
-	last, l := ^uint32(0), uint32(0)
+	// Few slices are judged: they are counted first, and the calls of those
+	// that are not judged stay where they are.
+	w.shares = append(w.shares[:0], make([]share, len(w.labels.keys))...)
+	shares := w.shares
 	for i := range m {
-		if m[i].context != last {
-			last, l = m[i].context, label(m[i].context)
-		}
-		labels = append(labels, labelled{l, int32(i)})
+		shares[w.partOf[w.whole.calls[i]]].add(w, &m[i])
 	}
-	w.labels = labels
-	slices.SortFunc(labels, func(a, b labelled) int {
-		return cmp.Or(cmp.Compare(a.label, b.label), cmp.Compare(a.call, b.call))
-	})
-	facts := &w.factWorker.part
-	for i := 0; i < len(labels); {
-		part, l := w.part[:0], labels[i].label
-		for ; i < len(labels) && labels[i].label == l; i++ {
-			part = append(part, m[labels[i].call])
+	n := 0
+	for i := range shares {
+		s := &shares[i]
+		s.end = -1
+		if s.events >= minSliceAPIs && (lowered || s.standsOut(whole)) {
+			s.end = n
+			n += s.events
 		}
-		w.part = part
-		if len(part) < minSliceAPIs || len(part) < minSliceCalls && !w.hasAPIs(part, minSliceAPIs) || !f.Lowered && !w.standsOut(part, whole) {
+	}
+	if n == 0 {
+		return
+	}
+	w.part = slices.Grow(w.part[:0], n)[:n]
+	for i := range m {
+		if s := &shares[w.partOf[w.whole.calls[i]]]; s.end >= 0 {
+			w.part[s.end] = m[i]
+			s.end++
+		}
+	}
+	// To which part the notes around belong; those of no part get a number
+	// that none has.
+	from, notes := w.notesAround(whole)
+	w.noteOf = w.noteOf[:0]
+	last, part := ^uint32(0), uint32(0)
+	for k := range notes {
+		if id := notes[k].context; id != last {
+			last, part = id, w.labels.of(label(id))
+		}
+		w.noteOf = append(w.noteOf, part)
+	}
+	facts := &w.factWorker.part
+	for i := range shares {
+		s := &shares[i]
+		if s.end < 0 {
+			continue
+		}
+		part := w.part[s.end-s.events : s.end]
+		if len(part) < minSliceCalls && !w.hasAPIs(part, minSliceAPIs) {
 			continue
 		}
 		w.facts(facts, part, past)
-		w.factNotes(facts, func(id uint32) bool { return label(id) == l })
+		w.factNotes(facts, func(note int) bool { return w.noteOf[note-from] == uint32(i) })
 		if w.e.opts.Priority != nil && w.e.opts.Priority(facts) < f.Priority {
 			continue
 		}
 		j := w.e.opts.Judge(facts)
-		j.Slice = cmp.Or(text(l), "-")
+		j.Slice = cmp.Or(text(w.labels.keys[i]), "-")
 		if worse(&j, &f.Judgement) {
 			f.Judgement = j
+		}
+	}
+}
+
+func (s *share) add(w *groupWorker, c *call) {
+	s.events++
+	if c.outcome == event.Denied {
+		s.denied++
+	}
+	if w.kinds.lists[c.api] {
+		s.lists++
+		if c.status&openCall != 0 {
+			s.open++
 		}
 	}
 }
@@ -106,26 +160,13 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, past
 // not all of the whole. All else that is counted is
 // greater in the whole, so that a slice which does not stand out is no worse,
 // unless the whole was judged less for what the slice may not share.
-func (w *groupWorker) standsOut(part []call, whole *finding.Facts) bool {
-	denied, lists, open := 0, 0, 0
-	for i := range part {
-		c := &part[i]
-		if c.outcome == event.Denied {
-			denied++
-		}
-		if w.kinds.lists[c.api] {
-			lists++
-			if c.status&openCall != 0 {
-				open++
-			}
-		}
-	}
+func (s *share) standsOut(whole *finding.Facts) bool {
 	above := func(n, of, wholeN, wholeOf int) bool {
 		return n*wholeOf*5 > (wholeN*5+wholeOf)*of
 	}
-	return denied == len(part) && whole.Outcomes.Denied < whole.Events ||
-		denied > 0 && above(denied, len(part), whole.Outcomes.Denied, whole.Events) ||
-		open > 0 && above(open, lists, whole.Open, whole.Listings)
+	return s.denied == s.events && whole.Outcomes.Denied < whole.Events ||
+		s.denied > 0 && above(s.denied, s.events, whole.Outcomes.Denied, whole.Events) ||
+		s.open > 0 && above(s.open, s.lists, whole.Open, whole.Listings)
 }
 
 // hasAPIs reports whether a few calls are of that many APIs.

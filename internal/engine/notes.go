@@ -60,20 +60,28 @@ const (
 	followAfter  = 6 * time.Hour
 )
 
+// notesAround returns the notes that may say something of facts, and the
+// place of the first among all.
+func (w *groupWorker) notesAround(f *finding.Facts) (from int, notes []call) {
+	before := func(n call, t int64) int { return cmp.Compare(n.time, t) }
+	from, _ = slices.BinarySearchFunc(w.notes, f.First.UnixNano()-int64(followAfter), before)
+	n, _ := slices.BinarySearchFunc(w.notes[from:], f.Last.UnixNano()+int64(followAfter)+1, before)
+	return from, w.notes[from : from+n]
+}
+
 // factNotes fills in what the callers of the facts did besides. own says which
-// contexts belong to the facts.
-func (w *groupWorker) factNotes(f *finding.Facts, own func(context uint32) bool) {
+// notes, by their places, belong to the facts.
+func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 	first, last := f.First.UnixNano(), f.Last.UnixNano()
-	start, _ := slices.BinarySearchFunc(w.notes, first-int64(followAfter), func(n call, t int64) int { return cmp.Compare(n.time, t) })
+	from, notes := w.notesAround(f)
 	var changes uint32Set
-	end := start
 	asked := &w.factWorker.targets
-	asked.begin(len(w.notes))
-	for ; end < len(w.notes) && w.notes[end].time <= last+int64(followAfter); end++ {
-		n := &w.notes[end]
-		if !own(n.context) {
+	asked.begin(len(notes))
+	for i := range notes {
+		if !own(from + i) {
 			continue
 		}
+		n := &notes[i]
 		follow := w.follows(n.api)
 		if n.time >= first-int64(writesAround) && n.time <= last+int64(writesAround) && n.outcome == event.OK && (!follow || w.apis[n.api].Class == event.ClassWrite) {
 			changes.add(n.api)
@@ -96,7 +104,7 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(context uint32) bool)
 	}
 	f.Changes = len(changes)
 	if len(f.Follow) > 0 && f.Changes > 0 {
-		w.factUndone(f, w.notes[start:end])
+		w.factUndone(f, notes)
 	}
 }
 

@@ -33,11 +33,14 @@ func (w *groupWorker) slices(f *found, m []call) {
 // endpoint.
 func (w *groupWorker) networkOf(id uint32) uint32 {
 	e := w.e
-	c := e.contexts.at(id)
-	key := place{c.address, c.endpoint, c.agent}
-	if n, ok := w.places[key]; ok {
-		return n
+	at := e.contexts.meetings.keys[id].station
+	if n := len(w.stations); int(at) >= n {
+		w.stations = append(w.stations, make([]uint32, int(at)+1+n/2-n)...)
 	}
+	if n := w.stations[at]; n != 0 {
+		return n - 1
+	}
+	c := e.contexts.stations.at(at)
 	s := "-"
 	if c.address != 0 {
 		s = e.opts.Network(e.symbols.text(c.address))
@@ -54,7 +57,7 @@ func (w *groupWorker) networkOf(id uint32) uint32 {
 		w.numbers[s] = n
 		w.networks = append(w.networks, s)
 	}
-	w.places[key] = n
+	w.stations[at] = n + 1
 	return n
 }
 
@@ -91,11 +94,11 @@ type labelled struct {
 
 // cut groups calls by the label of their context and evaluates each part.
 func (w *groupWorker) cut(name string, m []call, leftover bool, label func(context uint32) uint32, text func(label uint32) string) []finding.Slice {
-	labels := w.labels[:0]
+	labels := w.labelled[:0]
 	for i := range m {
 		labels = append(labels, labelled{label(m[i].context), int32(i)})
 	}
-	w.labels = labels
+	w.labelled = labels
 	slices.SortFunc(labels, func(a, b labelled) int {
 		if a.label != b.label {
 			return cmp.Compare(a.label, b.label)

@@ -10,7 +10,7 @@ func BenchmarkNoMatch(b *testing.B) {
 	x, f := newToolIndex(), factsOf(everyday(2), time.Second)
 	b.ReportAllocs()
 	for b.Loop() {
-		x.tools(f)
+		x.tools(f, true)
 		x.incidents(f)
 	}
 }

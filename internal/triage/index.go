@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
@@ -24,7 +25,15 @@ type toolIndex struct {
 	reports  []knownIncident
 	agents   map[string]bool // that Pacu puts on
 
-	numbers sync.Map // of APIs that were met: *event.API to uint16, or to nil
+	metMu sync.Mutex
+	met   atomic.Pointer[[]atomic.Pointer[trait]] // of APIs that were met, by ID
+}
+
+// trait is what the tables know of an API.
+type trait struct {
+	api    *event.API
+	number int  // of the operation, -1 where no table has it
+	bulk   bool // one call answers what many reads would
 }
 
 // knownTool is a program with what it calls.
@@ -188,8 +197,8 @@ var readVerbs = []string{"Describe", "Get", "List", "Lookup", "Search", "BatchGe
 // met before.
 func (x *toolIndex) call(f *finding.Facts, c *called) {
 	for i := range f.Operations {
-		n, ok := x.numberOf(f.Operations[i].API)
-		if !ok {
+		t := x.of(f.Operations[i].API)
+		if n := uint16(t.number); t.number < 0 {
 			c.others++
 		} else if !c.ops.has(n) {
 			c.ops.add(n)
@@ -199,19 +208,39 @@ func (x *toolIndex) call(f *finding.Facts, c *called) {
 	}
 }
 
-func (x *toolIndex) numberOf(a *event.API) (n uint16, ok bool) {
-	if known, met := x.numbers.Load(a); met {
-		n, ok = known.(uint16)
-		return n, ok
+// of returns what is known of an API. IDs are of one registry as a rule; for
+// those of another the answer is worked out anew.
+func (x *toolIndex) of(a *event.API) *trait {
+	if list := x.met.Load(); list != nil && int(a.ID) < len(*list) {
+		if t := (*list)[a.ID].Load(); t != nil && t.api == a {
+			return t
+		}
 	}
-	n, ok = x.number[footprint.Operation{Service: a.Service, Name: a.Name}]
+	return x.meet(a)
+}
+
+func (x *toolIndex) meet(a *event.API) *trait {
+	t := &trait{api: a, number: -1, bulk: bulk()[apiName(a)] != ""}
+	n, ok := x.number[footprint.Operation{Service: a.Service, Name: a.Name}]
 	for k := 0; !ok && k < len(a.Logged); k++ {
 		n, ok = x.number[footprint.Operation{Service: a.Service, Name: a.Logged[k]}]
 	}
 	if ok {
-		x.numbers.Store(a, n)
-	} else {
-		x.numbers.Store(a, nil)
+		t.number = int(n)
 	}
-	return n, ok
+	x.metMu.Lock()
+	defer x.metMu.Unlock()
+	list := x.met.Load()
+	if list == nil || int(a.ID) >= len(*list) {
+		longer := make([]atomic.Pointer[trait], 2*a.ID+256)
+		if list != nil {
+			for i := range *list {
+				longer[i].Store((*list)[i].Load())
+			}
+		}
+		list = &longer
+		x.met.Store(list)
+	}
+	(*list)[a.ID].Store(t)
+	return t
 }

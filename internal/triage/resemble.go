@@ -46,8 +46,9 @@ const (
 	maxClosest = 3 // how many tools and incidents are named
 )
 
-// tools names the tools whose calls the facts are like, the likeliest first.
-func (x *toolIndex) tools(f *finding.Facts) []attribution {
+// tools names the tools whose calls the facts are like, the likeliest first;
+// on what it rests is told where it is to be put into words.
+func (x *toolIndex) tools(f *finding.Facts, worded bool) []attribution {
 	var c called
 	x.call(f, &c)
 	var list []attribution
@@ -60,9 +61,9 @@ func (x *toolIndex) tools(f *finding.Facts) []attribution {
 		switch {
 		case c.known < minOps:
 		case len(t.modules) > 0:
-			a = x.pieces(t, f, &c)
+			a = x.pieces(t, f, &c, worded)
 		default:
-			a = x.whole(t, &c, all)
+			a = x.whole(t, &c, all, worded)
 		}
 		a = x.client(t, f, a)
 		if a.Confidence != "" {
@@ -91,7 +92,7 @@ func closest(list []attribution) []attribution {
 func confidence(s string) int { return slices.Index([]string{"", "low", "medium", "high"}, s) }
 
 // whole judges a tool by all that it calls.
-func (x *toolIndex) whole(t *knownTool, c *called, all float64) (a attribution) {
+func (x *toolIndex) whole(t *knownTool, c *called, all float64, worded bool) (a attribution) {
 	n := c.ops.common(&t.ops)
 	if n < minOps {
 		return a
@@ -105,7 +106,7 @@ func (x *toolIndex) whole(t *knownTool, c *called, all float64) (a attribution) 
 			break
 		}
 	}
-	if a.Confidence == "" {
+	if a.Confidence == "" || !worded {
 		return a
 	}
 	a.Basis = fmt.Sprintf("%d of %d operations are among the %d that it calls", n, c.known+c.others, t.n)
@@ -120,7 +121,7 @@ func (x *toolIndex) whole(t *knownTool, c *called, all float64) (a attribution) 
 }
 
 // pieces judges a tool by its modules that were run as a whole and in order.
-func (x *toolIndex) pieces(t *knownTool, f *finding.Facts, c *called) (a attribution) {
+func (x *toolIndex) pieces(t *knownTool, f *finding.Facts, c *called, worded bool) (a attribution) {
 	var ops opSet
 	var names []string
 	longest := 0
@@ -151,6 +152,9 @@ func (x *toolIndex) pieces(t *knownTool, f *finding.Facts, c *called) (a attribu
 		a.Confidence = "low"
 	}
 	a.alike = 1 // order is more than a set says
+	if !worded {
+		return a
+	}
 	what := "operations of its modules " + few(names, 5).String() + " follow"
 	if len(names) == 1 {
 		what = "operations of its " + names[0] + " follow"

@@ -16,7 +16,7 @@ func factsOf(ops []footprint.Operation, pace time.Duration) *finding.Facts {
 	f := &finding.Facts{Cloud: event.AWS, Kind: event.AWSRole}
 	for i, o := range ops {
 		o = o.Canonical()
-		a := &event.API{Cloud: event.AWS, Service: o.Service, Name: o.Name, Class: event.ClassDiscovery}
+		a := &event.API{Cloud: event.AWS, Service: o.Service, Name: o.Name, Class: event.ClassDiscovery, ID: uint32(i)}
 		f.Operations = append(f.Operations, finding.Operation{API: a, Events: 1, OK: 1, Targets: 1, After: time.Duration(i) * pace})
 		f.Events++
 	}
@@ -25,7 +25,7 @@ func factsOf(ops []footprint.Operation, pace time.Duration) *finding.Facts {
 
 // named lists tools with their confidence, as "Pacu high".
 func named(f *finding.Facts) (list []string) {
-	for _, a := range newToolIndex().tools(f) {
+	for _, a := range newToolIndex().tools(f, true) {
 		list = append(list, a.Name+" "+a.Confidence)
 	}
 	return list
@@ -104,11 +104,11 @@ func TestToolsByLoggedNames(t *testing.T) {
 func TestBasis(t *testing.T) {
 	ops := footprint.OfTool("pacu", "ec2__enum")
 	ops = append(slices.Clone(ops), footprint.Operation{Service: "x.amazonaws.com", Name: "ListNothingKnown"})
-	got := newToolIndex().tools(factsOf(ops, time.Second))
+	got := newToolIndex().tools(factsOf(ops, time.Second), true)
 	if len(got) == 0 || got[0].Basis != "13 of 14 operations of its ec2__enum follow one another in its order" {
 		t.Errorf("%+v", got)
 	}
-	got = newToolIndex().tools(factsOf(footprint.OfTool("cloudfox", ""), 0))
+	got = newToolIndex().tools(factsOf(footprint.OfTool("cloudfox", ""), 0), true)
 	if len(got) == 0 || !strings.HasPrefix(got[0].Basis, "109 of 109 operations are among the 109 that it calls; 2") || !strings.HasSuffix(got[0].Basis, "of them no other tool known calls") {
 		t.Errorf("%+v", got)
 	}
@@ -176,7 +176,7 @@ func TestNoMatchAllocatesNothing(t *testing.T) {
 	x := newToolIndex()
 	for _, f := range []*finding.Facts{factsOf(everyday(2), time.Second), factsOf(everyday(1), time.Second), factsOf(nil, 0)} {
 		f.Clients, f.UserAgents = []string{"boto3"}, []string{"Boto3/1.34.145"}
-		if n := testing.AllocsPerRun(20, func() { x.tools(f); x.incidents(f) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { x.tools(f, true); x.incidents(f) }); n != 0 {
 			t.Errorf("%v allocations over %d operations", n, len(f.Operations))
 		}
 	}

@@ -7,6 +7,7 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -28,12 +29,12 @@ func New(w *Weights) *Judge { return &Judge{w: w, tools: newToolIndex()} }
 
 // Judge returns the judgement on facts. It is safe for concurrent use.
 func (j *Judge) Judge(f *finding.Facts) finding.Judgement {
-	s := &sheet{w: j.w, worded: true}
+	s := &sheet{w: j.w, index: j.tools, worded: true}
 	tools := j.add(s, f)
 	out := s.judgement()
 	out.Tools, out.Incidents = shown(tools), j.tools.incidents(f)
 	out.Claims = claims(f)
-	out.Lowered = f.Changes >= builderChanges || slices.ContainsFunc(s.entries, func(e entry) bool { return e.points < 0 })
+	out.Lowered = slices.ContainsFunc(s.entries, func(e entry) bool { return e.points < 0 })
 	if why := aside(f); why != "" {
 		out.putAside(why, j.w)
 	}
@@ -42,13 +43,9 @@ func (j *Judge) Judge(f *finding.Facts) finding.Judgement {
 
 // Priority is that of Judge, without the words.
 func (j *Judge) Priority(f *finding.Facts) int {
-	s := &sheet{w: j.w}
+	s := &sheet{w: j.w, index: j.tools}
 	j.add(s, f)
-	sum := 0
-	for i := range s.entries {
-		sum += int(math.Round(s.entries[i].points))
-	}
-	sum = min(max(sum, 0), 100)
+	sum := min(max(s.sum, 0), 100)
 	if aside(f) != "" {
 		sum = min(sum, j.w.Levels["low"]-1)
 	}
@@ -57,7 +54,7 @@ func (j *Judge) Priority(f *finding.Facts) int {
 
 // add adds up all factors, and returns the tools that the calls are like.
 func (j *Judge) add(s *sheet, f *finding.Facts) []attribution {
-	tools := j.tools.tools(f)
+	tools := j.tools.tools(f, s.worded)
 	s.breadth(f)
 	s.asked(f)
 	s.refused(f)
@@ -73,70 +70,22 @@ func (j *Judge) add(s *sheet, f *finding.Facts) []attribution {
 	return tools
 }
 
-// sheet adds points up.
-type sheet struct {
-	w       *Weights
-	total   float64
-	worded  bool // entries have their texts
-	groups  map[string]float64
-	entries []entry
-	space   [32]entry // of entries, as long as they fit
-}
-
-type entry struct {
-	factor string
-	points float64
-	text   string
-}
-
-// add counts n for a factor, times share, with its evidence in words.
-func (s *sheet) add(factor string, n, share float64, format string, args ...any) {
-	w, ok := s.w.Factors[factor]
-	if !ok {
-		return
-	}
-	p := w.Each * max(0, n-w.Least)
-	p = max(-w.Cap, min(w.Cap, p)) * share
-	if g := w.Group; g != "" {
-		if s.groups == nil {
-			s.groups = map[string]float64{}
-		}
-		p = min(p, s.w.Groups[g]-s.groups[g])
-		s.groups[g] += p
-	}
-	if math.Round(p) == 0 {
-		if w.Group != "" {
-			s.groups[w.Group] -= p
-		}
-		return
-	}
-	s.total += p
-	s.enter(factor, p, format, args)
-}
-
-func (s *sheet) enter(factor string, points float64, format string, args []any) {
-	e := entry{factor: factor, points: points}
-	if s.worded {
-		e.text = fmt.Sprintf(format, args...)
-	}
-	if s.entries == nil {
-		s.entries = s.space[:0]
-	}
-	s.entries = append(s.entries, e)
-}
-
-// note records what has no points but is worth knowing.
-func (s *sheet) note(factor, format string, args ...any) {
-	s.enter(factor, 0, format, args)
-}
-
 // aimed is how much an operation, a service or a kind counts for breadth that
 // was asked about named resources alone, as deployment does of what it knows.
 const aimed = 1. / 3
 
+// maxMarks bounds of how many services, and kinds, it is noted that they were
+// asked for all there is: far more than give points.
+const maxMarks = 512
+
 func (s *sheet) breadth(f *finding.Facts) {
-	open := map[string]bool{}
 	apis := 0.
+	var services, categories [maxMarks]bool
+	mark := func(list []string, x string, marks *[maxMarks]bool) {
+		if i, ok := slices.BinarySearch(list, x); ok && i < maxMarks {
+			marks[i] = true
+		}
+	}
 	for i := range f.Operations {
 		o := &f.Operations[i]
 		if o.Open == 0 {
@@ -144,11 +93,12 @@ func (s *sheet) breadth(f *finding.Facts) {
 			continue
 		}
 		apis++
-		open[o.API.Service], open["/"+o.API.Category] = true, true
+		mark(f.Services, o.API.Service, &services)
+		mark(f.Categories, o.API.Category, &categories)
 	}
-	weigh := func(list []string, mark string) (n float64) {
-		for _, x := range list {
-			if open[mark+x] {
+	weigh := func(list []string, open *[maxMarks]bool) (n float64) {
+		for i := range list {
+			if i < maxMarks && open[i] {
 				n++
 			} else {
 				n += aimed
@@ -156,13 +106,27 @@ func (s *sheet) breadth(f *finding.Facts) {
 		}
 		return n
 	}
-	s.add("services", weigh(f.Services, ""), 1, "%s asked: %s", count(len(f.Services), "service"), few(f.Services, 8))
-	s.add("apis", apis, 1, "%s", count(len(f.Operations), "distinct operation"))
-	s.add("categories", weigh(f.Categories, "/"), 1, "%s of resource: %s", count(len(f.Categories), "kind"), few(f.Categories, 8))
-	s.add("regions", float64(len(f.Regions)), 1, "%s: %s", count(len(f.Regions), "region"), few(f.Regions, 6))
-	s.add("volume", float64(f.Events), 1, "%s", count(f.Events, "call"))
-	s.add("pace", float64(f.Minute), 1, "%d calls within a minute", f.Minute)
-	s.add("accounts", float64(f.Accounts), 1, "%s", count(f.Accounts, "account"))
+	if s.add("services", weigh(f.Services, &services), 1) {
+		s.say("%s asked: %s", count(len(f.Services), "service"), few(f.Services, 8))
+	}
+	if s.add("apis", apis, 1) {
+		s.say("%s", count(len(f.Operations), "distinct operation"))
+	}
+	if s.add("categories", weigh(f.Categories, &categories), 1) {
+		s.say("%s of resource: %s", count(len(f.Categories), "kind"), few(f.Categories, 8))
+	}
+	if s.add("regions", float64(len(f.Regions)), 1) {
+		s.say("%s: %s", count(len(f.Regions), "region"), few(f.Regions, 6))
+	}
+	if s.add("volume", float64(f.Events), 1) {
+		s.say("%s", count(f.Events, "call"))
+	}
+	if s.add("pace", float64(f.Minute), 1) {
+		s.say("%d calls within a minute", f.Minute)
+	}
+	if s.add("accounts", float64(f.Accounts), 1) {
+		s.say("%s", count(f.Accounts, "account"))
+	}
 }
 
 // minLists is how many kinds of list must be asked for before the share that
@@ -183,12 +147,16 @@ func (s *sheet) asked(f *finding.Facts) {
 		s.lists(f, lists, open)
 	}
 	if f.Changes == 0 && len(f.Services) >= 3 {
-		s.add("reads_only", 1, 1, "nothing was changed in the hour around")
+		if s.add("reads_only", 1, 1) {
+			s.say("nothing was changed in the hour around")
+		}
 	}
 	if len(f.Services) >= 4 {
 		for i := range f.Operations[:min(2, len(f.Operations))] {
 			if a := f.Operations[i].API; a.Name == "GetCallerIdentity" || a.Name == "GET /me" {
-				s.add("whoami", 1, 1, "it began by asking who it is (%s), then looked at %s", a.Name, count(len(f.Services)-1, "further service"))
+				if s.add("whoami", 1, 1) {
+					s.say("it began by asking who it is (%s), then looked at %s", a.Name, count(len(f.Services)-1, "further service"))
+				}
 				break
 			}
 		}
@@ -196,13 +164,15 @@ func (s *sheet) asked(f *finding.Facts) {
 	var bulkCalls []string
 	n := 0
 	for i := range f.Operations {
-		if o := &f.Operations[i]; bulk()[apiName(o.API)] != "" && o.OK > 0 {
+		if o := &f.Operations[i]; o.OK > 0 && s.index.of(o.API).bulk {
 			bulkCalls = append(bulkCalls, o.API.Name)
 			n++
 		}
 	}
 	slices.Sort(bulkCalls)
-	s.add("bulk", float64(n), 1, "%s that answers for all at once: %s", count(n, "operation"), few(bulkCalls, 6))
+	if s.add("bulk", float64(n), 1) {
+		s.say("%s that answers for all at once: %s", count(n, "operation"), few(bulkCalls, 6))
+	}
 }
 
 // builderChanges is how many kinds of change make a caller one that builds:
@@ -213,9 +183,13 @@ const builderChanges = 10
 // lists counts how much was asked without a filter, and of how many.
 func (s *sheet) lists(f *finding.Facts, lists, open int) {
 	if lists >= minLists && f.Cloud == event.AWS {
-		s.add("open", float64(open), 1, "%d of %s without a filter, over %d operations", f.Open, count(f.Listings, "list"), lists)
+		if s.add("open", float64(open), 1) {
+			s.say("%d of %s without a filter, over %d operations", f.Open, count(f.Listings, "list"), lists)
+		}
 	} else if lists >= minLists {
-		s.add("open", float64(100*f.Listings/f.Events), 1, "%d of %s list many, by %d operations", f.Listings, count(f.Events, "call"), lists)
+		if s.add("open", float64(100*f.Listings/f.Events), 1) {
+			s.say("%d of %s list many, by %d operations", f.Listings, count(f.Events, "call"), lists)
+		}
 	}
 	var rare []string
 	for _, service := range f.Services {
@@ -223,9 +197,13 @@ func (s *sheet) lists(f *finding.Facts, lists, open int) {
 			rare = append(rare, service)
 		}
 	}
-	s.add("rare", float64(len(rare)), 1, "%s that few use: %s", count(len(rare), "service"), few(rare, 6))
+	if s.add("rare", float64(len(rare)), 1) {
+		s.say("%s that few use: %s", count(len(rare), "service"), few(rare, 6))
+	}
 	if o := widest(f, func(o *finding.Operation) bool { return o.API.Breadth != "account" && o.OK > 0 }); o != nil {
-		s.add("sweep", float64(o.Targets), 1, "a sweep over %d resources with %s", o.Targets, o.API.Name)
+		if s.add("sweep", float64(o.Targets), 1) {
+			s.say("a sweep over %d resources with %s", o.Targets, o.API.Name)
+		}
 	}
 	s.swept(f)
 }
@@ -242,13 +220,12 @@ func (s *sheet) swept(f *finding.Facts) {
 	var store *finding.Operation
 	for i := range f.Operations {
 		o := &f.Operations[i]
-		name := strings.ToLower(o.API.Name)
 		switch {
-		case strings.HasSuffix(name, "testiampermissions"), strings.HasPrefix(name, "simulate"):
+		case asksPermissions(o.API):
 			probes += o.Events
 		case o.API.Log == event.AzureGraph:
 			kinds++
-		case o.API.Cloud == event.Azure && strings.Contains(name, "list") && strings.HasSuffix(name, "/action"):
+		case o.API.Cloud == event.Azure && listsKeys(o.API):
 			keys += o.Targets
 		case o.API.Cloud == event.Azure && listsStore(o.API):
 			if store == nil || o.Targets > store.Targets || o.Targets == store.Targets && o.API.Name < store.API.Name {
@@ -258,13 +235,35 @@ func (s *sheet) swept(f *finding.Facts) {
 			questions++
 		}
 	}
-	s.add("sweep_questions", float64(questions), 1, "%d questions, each put to %d resources or more", questions, minSwept)
-	s.add("key_lists", float64(keys), 1, "keys or settings with secrets asked for of %d resources", keys)
-	s.add("directory", float64(kinds), 1, "%d kinds of directory object and relation read", kinds)
-	s.add("probes", float64(probes), 1, "%d times asked what it may do", probes)
-	if store != nil {
-		s.add("store_lists", float64(store.Targets), 1, "%s of %d vaults or storage accounts", store.API.Name, store.Targets)
+	if s.add("sweep_questions", float64(questions), 1) {
+		s.say("%d questions, each put to %d resources or more", questions, minSwept)
 	}
+	if s.add("key_lists", float64(keys), 1) {
+		s.say("keys or settings with secrets asked for of %d resources", keys)
+	}
+	if s.add("directory", float64(kinds), 1) {
+		s.say("%d kinds of directory object and relation read", kinds)
+	}
+	if s.add("probes", float64(probes), 1) {
+		s.say("%d times asked what it may do", probes)
+	}
+	if store != nil {
+		if s.add("store_lists", float64(store.Targets), 1) {
+			s.say("%s of %d vaults or storage accounts", store.API.Name, store.Targets)
+		}
+	}
+}
+
+// asksPermissions reports whether an operation asks what the caller may do.
+func asksPermissions(a *event.API) bool {
+	name := a.Name[strings.LastIndexByte(a.Name, '.')+1:]
+	return strings.EqualFold(name, "TestIamPermissions") || strings.HasPrefix(name, "Simulate")
+}
+
+// listsKeys reports whether an operation lists keys or settings of a resource.
+func listsKeys(a *event.API) bool {
+	name := strings.ToLower(a.Name)
+	return strings.Contains(name, "list") && strings.HasSuffix(name, "/action")
 }
 
 // listsStore reports whether an operation lists what is in one vault or
@@ -281,7 +280,7 @@ func widest(f *finding.Facts, among func(*finding.Operation) bool) *finding.Oper
 		if !among(o) {
 			continue
 		}
-		if best == nil || o.Targets > best.Targets || o.Targets == best.Targets && apiName(o.API) < apiName(best.API) {
+		if best == nil || o.Targets > best.Targets || o.Targets == best.Targets && compareAPIs(o.API, best.API) < 0 {
 			best = o
 		}
 	}
@@ -317,13 +316,21 @@ func (s *sheet) refused(f *finding.Facts) {
 	if o != nil && o.Targets >= minRefusals {
 		over = fmt.Sprintf(" over %d resources", o.Targets)
 	}
-	s.add("denied", low, share, "%d of %s refused%s%s", denied, count(f.Events, "call"), over, why)
-	s.add("denied_apis", float64(apis), share, "%s refused%s", count(apis, "distinct operation"), why)
+	if s.add("denied", low, share) {
+		s.say("%d of %s refused%s%s", denied, count(f.Events, "call"), over, why)
+	}
+	if s.add("denied_apis", float64(apis), share) {
+		s.say("%s refused%s", count(apis, "distinct operation"), why)
+	}
 	if o != nil {
-		s.add("denied_sweep", float64(o.Targets), share, "%s refused for %d different resources%s", o.API.Name, o.Targets, why)
+		if s.add("denied_sweep", float64(o.Targets), share) {
+			s.say("%s refused for %d different resources%s", o.API.Name, o.Targets, why)
+		}
 	}
 	if denied == f.Events {
-		s.add("none_answered", 1, share, "not one call was answered%s", why)
+		if s.add("none_answered", 1, share) {
+			s.say("not one call was answered%s", why)
+		}
 	}
 }
 
@@ -339,20 +346,30 @@ func wilson(k, n int) float64 {
 
 func (s *sheet) who(f *finding.Facts) {
 	if f.Kind == event.AWSRoot {
-		s.add("root", 1, 1, "the root user of the account")
+		if s.add("root", 1, 1) {
+			s.say("the root user of the account")
+		}
 	}
 	if f.LongLived && len(f.Services) >= 3 {
-		s.add("long_lived_key", 1, 1, "a key that does not expire")
+		if s.add("long_lived_key", 1, 1) {
+			s.say("a key that does not expire")
+		}
 	}
 	if f.NoMFA*10 >= f.Events*8 {
-		s.add("no_mfa", 1, 1, "a person's session without a second factor")
+		if s.add("no_mfa", 1, 1) {
+			s.say("a person's session without a second factor")
+		}
 	}
 	if f.KeyNetworks > 1 {
 		n := float64(f.KeyNetworks)
 		if f.Instance {
-			s.add("instance_outside", n, 1, "a machine's credential used from %d networks within an hour", f.KeyNetworks)
+			if s.add("instance_outside", n, 1) {
+				s.say("a machine's credential used from %d networks within an hour", f.KeyNetworks)
+			}
 		} else {
-			s.add("networks_of_key", n, 1, "one credential used from %d networks within an hour", f.KeyNetworks)
+			if s.add("networks_of_key", n, 1) {
+				s.say("one credential used from %d networks within an hour", f.KeyNetworks)
+			}
 		}
 	}
 }
@@ -366,7 +383,9 @@ func (s *sheet) toolsOf(tools []attribution) {
 		}
 	}
 	if best > 0 {
-		s.add("tool", float64(best), 1, "calls like those of %s: %s", which.Name, which.Basis)
+		if s.add("tool", float64(best), 1) {
+			s.say("calls like those of %s: %s", which.Name, which.Basis)
+		}
 	}
 }
 
@@ -388,7 +407,9 @@ func (s *sheet) past(f *finding.Facts) {
 			}
 		}
 		slices.Sort(rare)
-		s.add("unusual", n, 1, "%s that few of the account's %d callers use: %s", count(len(rare), "operation"), h.Peers, few(rare, 6))
+		if s.add("unusual", n, 1) {
+			s.say("%s that few of the account's %d callers use: %s", count(len(rare), "operation"), h.Peers, few(rare, 6))
+		}
 	}
 	if h.Days < minDays {
 		if h.Days == 0 {
@@ -405,18 +426,28 @@ func (s *sheet) past(f *finding.Facts) {
 		}
 	}
 	days := count(h.Days, "day")
-	s.add("new_apis", float64(fresh), 1, "%s never used by this %s in %s", count(fresh, "operation"), h.From, days)
-	s.add("new_services", float64(len(h.NewServices)), 1, "%s never used by this %s in %s: %s", count(len(h.NewServices), "service"), h.From, days, few(h.NewServices, 6))
-	s.add("new_regions", float64(len(h.NewRegions)), 1, "%s never used in %s: %s", count(len(h.NewRegions), "region"), days, few(h.NewRegions, 4))
+	if s.add("new_apis", float64(fresh), 1) {
+		s.say("%s never used by this %s in %s", count(fresh, "operation"), h.From, days)
+	}
+	if s.add("new_services", float64(len(h.NewServices)), 1) {
+		s.say("%s never used by this %s in %s: %s", count(len(h.NewServices), "service"), h.From, days, few(h.NewServices, 6))
+	}
+	if s.add("new_regions", float64(len(h.NewRegions)), 1) {
+		s.say("%s never used in %s: %s", count(len(h.NewRegions), "region"), days, few(h.NewRegions, 4))
+	}
 	if len(h.NewNetworks) > 0 {
-		s.add("new_network", 1, 1, "from a network not seen in %s: %s", days, few(h.NewNetworks, 3))
+		if s.add("new_network", 1, 1) {
+			s.say("from a network not seen in %s: %s", days, few(h.NewNetworks, 3))
+		}
 	}
 	if len(h.NewClients) > 0 {
 		// No points: whoever knows the usual client can send its name.
 		s.note("new_client", "with a client not seen in %s: %s", days, few(h.NewClients, 3))
 	}
 	if h.Idle.Hours() >= 30*24 {
-		s.add("dormant", 1, 1, "the first call in %d days", int(h.Idle.Hours()/24))
+		if s.add("dormant", 1, 1) {
+			s.say("the first call in %d days", int(h.Idle.Hours()/24))
+		}
 	}
 }
 
@@ -439,7 +470,9 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 		s.note("private_network", "history takes nothing away: it came from private addresses without an endpoint, which are everybody's")
 	}
 	if f.Cloud != event.GCP && f.Console*10 >= f.Events*8 && h.From == "principal" && h.Days >= minDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !private {
-		s.add("console_known", 1, 1, "pages of the console, from networks that this caller used on %d of %s", h.Active, count(h.Days, "day"))
+		if s.add("console_known", 1, 1) {
+			s.say("pages of the console, from networks that this caller used on %d of %s", h.Active, count(h.Days, "day"))
+		}
 	}
 	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && !private {
 		old := 0
@@ -449,20 +482,26 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 			}
 		}
 		share := float64(old) / float64(len(f.Operations))
-		switch {
-		case share >= 0.5 && len(h.NewNetworks) == 0:
-			s.add("known", explicable*share, 1, "%d of %s used before, from the same networks, on %d of %s",
-				old, count(len(f.Operations), "operation"), h.Active, count(h.Days, "day"))
-		case share >= 0.9:
-			s.add("known", explicable*share/2, 1, "%d of %s used before, from other networks, on %d of %s",
-				old, count(len(f.Operations), "operation"), h.Active, count(h.Days, "day"))
+		same := len(h.NewNetworks) == 0
+		if same && share >= 0.5 || share >= 0.9 {
+			from := "the same"
+			if !same {
+				from, share = "other", share/2
+			}
+			if s.add("known", explicable*share, 1) {
+				s.say("%d of %s used before, from %s networks, on %d of %s", old, count(len(f.Operations), "operation"), from, h.Active, count(h.Days, "day"))
+			}
 		}
 	}
 	if h.Recurs >= minDays && !private {
-		s.add("recurs", explicable, 1, "a burst like it on each of %d earlier days, from the same networks", h.Recurs)
+		if s.add("recurs", explicable, 1) {
+			s.say("a burst like it on each of %d earlier days, from the same networks", h.Recurs)
+		}
 	}
 	if page(f) && len(h.NewNetworks) == 0 {
-		s.add("console_page", 1, 1, "pages of the console for %s load such reads at once", count(len(f.Services), "service"))
+		if s.add("console_page", 1, 1) {
+			s.say("pages of the console for %s load such reads at once", count(len(f.Services), "service"))
+		}
 	}
 }
 
@@ -470,11 +509,12 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 // building is made of is left out where the caller builds.
 func Followed(f *finding.Facts) []finding.FollowOn {
 	var out []finding.FollowOn
+	kinds := telling(f)
 	for _, e := range f.Follow {
 		if e.Undone && f.Changes >= builderChanges {
 			continue // built and taken down again, or the other way round
 		}
-		if slices.Contains(telling(f), followOn()[apiName(e.API)]) {
+		if slices.Contains(kinds, followOn()[apiName(e.API)]) {
 			out = append(out, e)
 		}
 	}
@@ -491,109 +531,36 @@ func telling(f *finding.Facts) []string {
 }
 
 func (s *sheet) followed(f *finding.Facts) {
+	if len(f.Follow) == 0 {
+		return
+	}
 	by, requests := map[string][]string{}, map[string]int{}
 	for _, e := range Followed(f) {
 		text := e.API.Name
 		if e.Outcome == event.Denied {
 			text += " (refused)"
 		}
-		kind := followOn()[apiName(e.API)]
-		if e.Requests > 1 {
-			text += fmt.Sprintf(" of %d", e.Requests)
+		if s.worded {
+			if e.Requests > 1 {
+				text += fmt.Sprintf(" of %d", e.Requests)
+			}
+			text += " at " + e.Time.Format("15:04:05")
 		}
-		by[kind] = append(by[kind], fmt.Sprintf("%s at %s", text, e.Time.Format("15:04:05")))
+		kind := followOn()[apiName(e.API)]
+		by[kind] = append(by[kind], text)
 		requests[kind] += e.Requests
 	}
 	for _, kind := range telling(f) {
 		if list := by[kind]; len(list) > 0 {
-			s.add("follow_"+kind, float64(requests[kind]), 1, "then %s", few(list, 4))
+			if s.add("follow_"+kind, float64(requests[kind]), 1) {
+				s.say("then %s", few(list, 4))
+			}
 		}
 	}
 }
 
-// judged is a judgement in the making.
-type judged struct{ finding.Judgement }
-
-// judgement rounds the points so that they add up to the priority.
-func (s *sheet) judgement() judged {
-	var j judged
-	j.Reasons = []finding.Reason{}
-	sum := 0
-	for _, e := range s.entries {
-		p := int(math.Round(e.points))
-		sum += p
-		j.Reasons = append(j.Reasons, finding.Reason{Factor: e.factor, Points: p, Text: e.text})
-	}
-	slices.SortStableFunc(j.Reasons, func(a, b finding.Reason) int { return b.Points - a.Points })
-	j.limit(sum, 0, 100, "limit", "no priority is below 0 or above 100")
-	j.Level = s.w.level(j.Priority)
-	return j
-}
-
-// limit sets the priority, with a reason for what is cut off.
-func (j *judged) limit(sum, low, high int, factor, text string) {
-	j.Priority = min(max(sum, low), high)
-	if cut := j.Priority - sum; cut != 0 {
-		j.Reasons = append(j.Reasons, finding.Reason{Factor: factor, Points: cut, Text: text})
-	}
-}
-
-// Joined adds that a finding is one of a campaign over several accounts.
-func (j *Judge) Joined(out *finding.Judgement, accounts int) {
-	w := j.w.Factors["accounts"]
-	points := int(math.Round(min(w.Cap, w.Each*max(0, float64(accounts)-w.Least))))
-	points = min(points, 100-out.Priority)
-	vendor := slices.ContainsFunc(out.Reasons, func(r finding.Reason) bool { return r.Factor == "vendor" })
-	if points <= 0 || out.Aside != "" || vendor {
-		return // a vendor looks at all accounts of its customers
-	}
-	out.Priority += points
-	out.Level = j.w.level(out.Priority)
-	out.Reasons = append(out.Reasons, finding.Reason{Factor: "accounts", Points: points, Text: fmt.Sprintf("one of a campaign over %d accounts", accounts)})
-	slices.SortStableFunc(out.Reasons, func(a, b finding.Reason) int { return b.Points - a.Points })
-}
-
-// PutAside puts a finding aside that was judged, and says why.
-func (j *Judge) PutAside(out *finding.Judgement, why string) {
-	aside := judged{*out}
-	aside.putAside(why, j.w)
-	*out = aside.Judgement
-}
-
-func (j *judged) putAside(why string, w *Weights) {
-	j.Aside = why
-	j.limit(j.Priority, 0, w.Levels["low"]-1, "aside", why)
-	j.Level = w.level(j.Priority)
-}
-
-// listed lists the first n of many; it is written out only where it is shown.
-type listed struct {
-	list []string
-	n    int
-}
-
-func few(list []string, n int) listed { return listed{list, n} }
-
-func (l listed) String() string {
-	if len(l.list) <= l.n {
-		return strings.Join(l.list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(l.list[:l.n], ", "), len(l.list)-l.n)
-}
-
-// counted says a number of things.
-type counted struct {
-	n    int
-	what string
-}
-
-func count(n int, what string) counted { return counted{n, what} }
-
-func (c counted) String() string {
-	if c.n != 1 {
-		return fmt.Sprintf("%d %ss", c.n, c.what)
-	}
-	return fmt.Sprintf("%d %s", c.n, c.what)
+func compareAPIs(a, b *event.API) int {
+	return cmp.Or(cmp.Compare(a.Cloud.String(), b.Cloud.String()), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name))
 }
 
 func apiName(a *event.API) string { return a.Cloud.String() + " " + a.Service + " " + a.Name }
