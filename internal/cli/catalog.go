@@ -18,7 +18,7 @@ type catalogCmd struct {
 	Words     []string `arg:"" optional:"" name:"word" help:"Words that the service or the name must have, without letter case."`
 	Cloud     string   `enum:"aws,azure,gcp," default:"" help:"One cloud: aws, azure or gcp."`
 	Class     string   `placeholder:"CLASS" help:"One class: discovery, data_read, crypto, session, write or other."`
-	Technique string   `placeholder:"ID" help:"One ATT&CK technique, such as T1580."`
+	Technique string   `placeholder:"ID" help:"One ATT&CK technique with its sub-techniques, such as T1580 or T1087."`
 	Format    string   `short:"f" enum:"table,json" default:"table" help:"table or json."`
 }
 
@@ -72,7 +72,7 @@ func (c *catalogCmd) Run(std IO) error {
 
 func (c *catalogCmd) keeps(r *catalogRow) bool {
 	if c.Cloud != "" && r.Cloud != c.Cloud || c.Class != "" && r.Class != c.Class ||
-		c.Technique != "" && r.Technique != c.Technique && r.Secondary != c.Technique {
+		c.Technique != "" && !within(r.Technique, c.Technique) && !within(r.Secondary, c.Technique) {
 		return false
 	}
 	text := strings.ToLower(r.Service + " " + r.Name)
@@ -82,4 +82,11 @@ func (c *catalogCmd) keeps(r *catalogRow) bool {
 		}
 	}
 	return true
+}
+
+// within reports whether a technique is the one that is asked for, or a
+// sub-technique of it.
+func within(technique, asked string) bool {
+	rest, ok := strings.CutPrefix(technique, strings.ToUpper(asked))
+	return ok && (rest == "" || rest[0] == '.')
 }

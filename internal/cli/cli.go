@@ -46,7 +46,7 @@ type grammar struct {
 	Weights    weightsCmd    `cmd:"" help:"Show the weights that priorities are made of."`
 	Catalog    catalogCmd    `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
 	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
-	Version    versionCmd    `cmd:"" help:"Show the version."`
+	Version    versionCmd    `cmd:"" help:"Show the version (also vedette --version)."`
 }
 
 const description = `Vedette reads the audit logs of AWS, Azure and Google Cloud, finds the identities
@@ -105,7 +105,8 @@ func Main(args []string, std IO) (code int) {
 	args = plainly(args)
 	call, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(std.Stderr, "vedette: %s\n", term.Safe(err.Error()))
+		// A flag that need not be given may be empty, which is no choice.
+		fmt.Fprintf(std.Stderr, "vedette: %s\n", term.Safe(strings.Replace(err.Error(), `,"" but got`, " but got", 1)))
 		command := ""
 		var pe *kong.ParseError
 		if errors.As(err, &pe) && pe.Context != nil {

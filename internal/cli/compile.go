@@ -167,26 +167,23 @@ func (c *compileCmd) detections() ([]*detection.Detection, error) {
 	}
 	var list []*detection.Detection
 	for _, name := range c.Detections {
-		if i := slices.IndexFunc(builtin, func(d *detection.Detection) bool { return strings.EqualFold(d.ID, name) }); i >= 0 {
-			list = append(list, builtin[i])
-			if c.Output == "" || c.Profile == "seed" {
-				continue
+		d := byID(builtin, name)
+		if d == nil {
+			if d, err = readDetection(name); err != nil {
+				return nil, err
 			}
-			for _, d := range builtin {
-				if d.PartOf == builtin[i].ID {
-					list = append(list, d)
-				}
-			}
+			list = append(list, d)
 			continue
 		}
-		if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, "./\\") {
-			return nil, usagef("no built-in detection %q (vedette detection list shows them), and no such file", name)
+		list = append(list, d)
+		if c.Output == "" || c.Profile == "seed" {
+			continue
 		}
-		own, err := loadDetections([]string{name})
-		if err != nil {
-			return nil, err
+		for _, part := range builtin {
+			if part.PartOf == d.ID {
+				list = append(list, part)
+			}
 		}
-		list = append(list, own...)
 	}
 	return list, nil
 }

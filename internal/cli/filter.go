@@ -51,6 +51,9 @@ func (f *filter) check() (err error) {
 	if f.until, err = parseTime("--until", f.Until); err != nil {
 		return err
 	}
+	if err = inOrder(f.since, f.until); err != nil {
+		return err
+	}
 	if f.MinRisk < 0 || f.MinRisk > 100 {
 		return usagef("--min-risk: %d is no risk: they go from 0 to 100", f.MinRisk)
 	}
@@ -84,6 +87,14 @@ func parseTime(flag, s string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, usagef("%s: %q is no time: write for example 2024-05-01T13:00:00Z or 2024-05-01", flag, s)
+}
+
+// inOrder refuses a time that ends before it begins. Zero bounds are none.
+func inOrder(since, until time.Time) error {
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return usagef("--since %s is not before --until %s", since.Format(time.RFC3339), until.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // parseDuration is time.ParseDuration with days and weeks.

@@ -177,10 +177,7 @@ func (c *huntCmd) within(now time.Time) (siem.Range, error) {
 			r.Since = r.Until.Add(-d)
 		}
 	}
-	if !r.Since.IsZero() && !r.Until.IsZero() && !r.Since.Before(r.Until) {
-		return r, usagef("--since %s is not before --until %s", r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339))
-	}
-	return r, nil
+	return r, inOrder(r.Since, r.Until)
 }
 
 // tables puts the user's tables into the field map and leaves out the logs

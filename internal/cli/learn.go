@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 type learnCmd struct {
 	Paths []string `arg:"" name:"path" help:"Files, folders, patterns, or - for standard input."`
 	counting
-	Output string   `short:"o" required:"" type:"path" placeholder:"FILE" help:"Baseline to write; plain JSON lines where the name ends in .ndjson."`
+	Output string   `short:"o" required:"" type:"path" placeholder:"FILE" help:"Baseline to write, a new one or that of --add; plain JSON lines where the name ends in .ndjson."`
 	Add    string   `type:"path" placeholder:"FILE" help:"Baseline to add to; may be the one that is written."`
 	Benign []string `sep:"," placeholder:"ID" help:"Findings whose calls are learned too; by id, or its first letters. Others that fire are not."`
 	Decay  int      `default:"90" placeholder:"DAYS" help:"Forget what was last seen more than so many days before the newest (0: never). Default: ${default}."`
@@ -42,6 +41,9 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 			return err
 		}
 	}
+	if err := c.free(); err != nil {
+		return err
+	}
 	known := func(id string) bool {
 		return slices.ContainsFunc(c.Benign, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
 	}
@@ -65,6 +67,9 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 	if err != nil {
 		return fmt.Errorf("--add: %s: %w", c.Add, err)
 	}
+	if res.Report.Summary.Events == 0 {
+		return exit{ExitLost, fmt.Errorf("no audited call of a cloud was in the input: nothing was learned, and %s is not written", c.Output)}
+	}
 	if err := writeBaseline(c.Output, header, profiles); err != nil {
 		return err
 	}
@@ -72,13 +77,23 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 		fmt.Fprintf(std.Stderr, "%d profiles, %s to %s, in %s; %s not learned\n", header.Profiles, header.From, header.To, c.Output,
 			plural(len(res.Report.Findings)-len(benign), "finding"))
 	}
-	if res.Report.Summary.Events == 0 {
-		return exit{ExitLost, errors.New("no audited call of a cloud was in the input: nothing was learned")}
-	}
 	if res.Lost() {
 		return exit{code: ExitLost}
 	}
 	return nil
+}
+
+// free refuses to write over a file other than the baseline that is added to:
+// what it knows would be gone.
+func (c *learnCmd) free() error {
+	there, err := os.Stat(c.Output)
+	if err != nil {
+		return nil // there is none, or writing says why not
+	}
+	if added, err := os.Stat(c.Add); err == nil && os.SameFile(there, added) {
+		return nil
+	}
+	return usagef("-o: %s exists: --add adds to it", c.Output)
 }
 
 func plural(n int, what string) string {

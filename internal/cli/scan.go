@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"runtime"
@@ -34,7 +35,7 @@ import (
 // counting is the flags that say how events are counted; several commands
 // share them.
 type counting struct {
-	Detections      []string `name:"detection" placeholder:"FILE" help:"Run this detection file instead of the built-in ones; may be given again." sep:"none"`
+	Detections      []string `name:"detection" placeholder:"ID|FILE" help:"Run this detection instead of all built-in ones: the id of a built-in one, or a file; may be given again." sep:"none"`
 	Window          string   `enum:"sliding,tumbling," default:"" help:"Lay all windows so: sliding (a burst is found at every phase) or tumbling (fixed bins). Default: as the detection says."`
 	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session. Default: ${default}."`
 	NoDedup         bool     `help:"Count every record: copies of one event, and retries of throttled calls."`
@@ -353,36 +354,64 @@ func (in *counting) plans() ([]*plan.Plan, error) {
 	return plans, nil
 }
 
-// loadDetections reads and checks detection files, or gives the built-in
-// detections where there are none.
-func loadDetections(files []string) ([]*detection.Detection, error) {
-	if len(files) == 0 {
-		list, err := detection.Builtin()
-		return slices.DeleteFunc(list, func(d *detection.Detection) bool { return d.PartOf != "" }), err
+// loadDetections gives the detections that are named, by the id of a built-in
+// one or by a file, which it checks; or, where none is named, the built-in
+// ones that are part of no other.
+func loadDetections(names []string) ([]*detection.Detection, error) {
+	builtin, err := detection.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return slices.DeleteFunc(builtin, func(d *detection.Detection) bool { return d.PartOf != "" }), nil
 	}
 	var list []*detection.Detection
 	ids := map[string]string{}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			return nil, usagef("--detection: %w", err)
-		}
-		d, err := detection.Load(f, data)
-		if err != nil {
-			return nil, usage(err)
+	for _, name := range names {
+		d := byID(builtin, name)
+		if d == nil {
+			if d, err = readDetection(name); err != nil {
+				return nil, err
+			}
 		}
 		if other, dup := ids[d.ID]; dup {
-			return nil, usagef("%s and %s are both detection %s", other, f, d.ID)
+			return nil, usagef("%s and %s are both detection %s", other, name, d.ID)
 		}
-		ids[d.ID] = f
-		if problems, err := checkDetection(d); err != nil {
-			return nil, err
-		} else if err := problems.Err(); err != nil {
-			return nil, usage(err)
-		}
+		ids[d.ID] = name
 		list = append(list, d)
 	}
 	return list, nil
+}
+
+// byID returns the detection with an id, without letter case, or nil.
+func byID(list []*detection.Detection, id string) *detection.Detection {
+	if i := slices.IndexFunc(list, func(d *detection.Detection) bool { return strings.EqualFold(d.ID, id) }); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+// readDetection reads and checks a detection file.
+func readDetection(file string) (*detection.Detection, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usagef("no built-in detection %q (vedette detection list shows them), and no such file", file)
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	d, err := detection.Load(file, data)
+	if err != nil {
+		return nil, usage(err)
+	}
+	problems, err := checkDetection(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := problems.Err(); err != nil {
+		return nil, usage(err)
+	}
+	return d, nil
 }
 
 // checkDetection runs a detection's examples over registries of their own.

@@ -34,7 +34,7 @@ type tuneCmd struct {
 // with is the change that is tried: each of its flags stands, after the
 // change, in the place of the counting flag of the same name.
 type with struct {
-	WithDetection []string `placeholder:"FILE" help:"Try these detection files instead of those of --detection; may be given again." sep:"none"`
+	WithDetection []string `placeholder:"ID|FILE" help:"Try these detections, by id or file, instead of those of --detection; may be given again." sep:"none"`
 	WithWindow    string   `enum:"sliding,tumbling," default:"" help:"Try this way of laying windows instead of that of --window."`
 	WithWeights   string   `placeholder:"FILE" help:"Try these weights over the built-in ones, instead of those of --weights."`
 	WithBaseline  string   `placeholder:"FILE" help:"Try this history instead of that of --baseline."`

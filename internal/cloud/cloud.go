@@ -32,4 +32,8 @@ type Decoder interface {
 	// of this cloud, and must not allocate for one that is, names not seen
 	// before excepted.
 	Decode(b []byte, ev *event.Event) (n int, v event.Verdict)
+
+	// Lacks names the field for want of which the last Decode said
+	// [event.Broken] of good syntax.
+	Lacks() string
 }

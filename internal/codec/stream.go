@@ -36,6 +36,7 @@ type Stream struct {
 	// loose is set once the text was found broken: from then on any object
 	// is taken for a record, whatever stands between.
 	loose  bool
+	cut    bool   // the text ended where more of it had to come
 	opener []byte // how records start here: `{"eventVersion"`
 	wasted int64  // bytes looked at in vain, in records that were given up
 }
@@ -62,6 +63,10 @@ const (
 	hopelessBytes = 64 << 20
 	hopelessRatio = 16
 )
+
+// ErrCut says that a text ended, between two records, before the list that
+// held them did, or the object around the list.
+var ErrCut = errors.New("the text is cut off: it ends inside a list of records, and what came after is lost")
 
 // ErrHopeless says that a text is so broken that the rest of it was not
 // looked through.
@@ -94,10 +99,13 @@ func (s *Stream) Offset() int64 { return s.base + int64(s.pos) }
 
 // Err returns what ended the text early, or nil.
 func (s *Stream) Err() error {
-	if s.err == io.EOF {
-		return nil
+	switch {
+	case s.err != io.EOF:
+		return s.err
+	case s.cut:
+		return ErrCut
 	}
-	return s.err
+	return nil
 }
 
 // Loose reports whether the text was found broken.
@@ -169,6 +177,7 @@ func (s *Stream) Next() bool {
 			s.fill(lowWater)
 		}
 		if !s.space() {
+			s.cut = s.cut || s.mode != top && !s.loose
 			return false
 		}
 		c := s.buf[s.pos]
@@ -236,7 +245,10 @@ func (s *Stream) member(c byte) {
 		return
 	}
 	holds := containers[string(key[1:len(key)-1])]
-	if !s.space() || s.buf[s.pos] != ':' {
+	if !s.space() {
+		return
+	}
+	if s.buf[s.pos] != ':' {
 		s.Resync()
 		return
 	}
@@ -261,7 +273,12 @@ func (s *Stream) value() ([]byte, bool) {
 			s.pos += n
 			return v, true
 		}
-		if !errors.Is(err, jsonscan.ErrTruncated) || !s.More() {
+		if !errors.Is(err, jsonscan.ErrTruncated) {
+			s.Resync()
+			return nil, false
+		}
+		if !s.More() {
+			s.cut = true
 			s.Resync()
 			return nil, false
 		}

@@ -477,7 +477,7 @@ func (w *groupWorker) origin(f *found, contexts symbolCounts) {
 	}
 	var list []originCount
 	for _, x := range contexts {
-		o := w.origins.of(e.contexts.callerOf(x.symbol))
+		o := w.origins.of(e.contexts.callerOf(x.symbol), f.first, f.last)
 		if o.origin == 0 {
 			continue
 		}
@@ -511,7 +511,7 @@ func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 	var links []*link
 	var to map[*link]*caller
 	for _, x := range contexts {
-		chain := w.origins.chain(e.contexts.at(x.symbol).caller)
+		chain := w.origins.chain(e.contexts.at(x.symbol).caller, f.first, f.last)
 		for i, l := range chain {
 			if to[l] != nil {
 				continue

@@ -20,8 +20,9 @@ func compareInt[T cmp.Ordered](a, b T) int { return cmp.Compare(a, b) }
 func compareString(a, b string) int { return strings.Compare(a, b) }
 
 // dedup moves every act once from the store of calls to the store of groups
-// and counts the copies it drops.
-func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
+// and counts the copies it drops. It notes in times, where there are any, from
+// when to when each caller called.
+func (e *Engine) dedup(groups *store[call, *call], times []active) (Stats, error) {
 	var dropped, kept atomic.Int64
 	type worker struct {
 		calls []call
@@ -53,6 +54,9 @@ func (e *Engine) dedup(groups *store[call, *call]) (Stats, error) {
 		for _, c := range w.calls {
 			if c.windows != 0 {
 				scoring++
+			}
+			if times != nil {
+				times[e.contexts.callerOf(c.context)].add(c.time)
 			}
 			w.out.add(int(e.contexts.at(c.context).principal%partitions), c)
 		}

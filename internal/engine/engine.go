@@ -339,11 +339,12 @@ func (c *Collector) Close() {
 func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, error) {
 	groups := newStore[call](&e.budget, callSize, 256)
 	groups.free = e.calls.free
-	stats, err := e.dedup(groups)
+	times := e.newActive()
+	stats, err := e.dedup(groups, times)
 	if err != nil {
 		return nil, stats, err
 	}
-	origins := e.origins()
+	origins := e.origins(times)
 	wide := newStore[call](&e.budget, callSize, 256)
 	wide.free = e.calls.free
 

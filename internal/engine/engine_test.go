@@ -37,27 +37,29 @@ func t1580() *plan.Plan {
 
 // act is an event as the tests write it.
 type act struct {
-	At         time.Duration
-	API        int
-	Principal  string
-	Account    string
-	Session    string
-	Key        string
-	Address    string
-	Agent      string
-	Outcome    event.Outcome
-	Target     string
-	Name       string
-	ID         string
-	Flags      event.Flag
-	GrantKey   string
-	Region     string
-	file, rec  uint32
-	Kind       event.ActorKind
-	Grantor    bool
-	Shared     string
-	Recipient  string
-	ClassWrite bool
+	At        time.Duration
+	API       int
+	Principal string
+	Account   string
+	Session   string
+	Key       string
+	Address   string
+	Agent     string
+	Outcome   event.Outcome
+	Target    string
+	Name      string
+	ID        string
+	Flags     event.Flag
+	GrantKey  string
+	// GrantSession is the session that a call with GrantKey opens.
+	GrantSession string
+	Region       string
+	file, rec    uint32
+	Kind         event.ActorKind
+	Grantor      bool
+	Shared       string
+	Recipient    string
+	ClassWrite   bool
 }
 
 var epoch = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -88,7 +90,7 @@ func (a *act) event(reg *event.Registry) event.Event {
 	}
 	if a.GrantKey != "" {
 		ev.API = reg.Lookup(event.AWS, "sts.amazonaws.com", "AssumeRole")
-		ev.Grant = event.Grant{Key: []byte(a.GrantKey), Via: "AssumeRole"}
+		ev.Grant = event.Grant{Key: []byte(a.GrantKey), Session: []byte(a.GrantSession), Via: "AssumeRole"}
 	}
 	return ev
 }
@@ -554,5 +556,70 @@ func TestStatement15_Chain(t *testing.T) {
 	}
 	if a, b := f.Chain[0], f.Chain[1]; a.EventID != "g1" && b.EventID != "g1" || a.Via != "AssumeRole" {
 		t.Errorf("chain %+v", f.Chain)
+	}
+}
+
+// TestStatement15_LinksInTime: a credential is not used before it is handed
+// out, nor a session after the longest time that it can live. Of several grants of one
+// session the last before the burst is the link, else the first within it.
+func TestStatement15_LinksInTime(t *testing.T) {
+	const start = 100 * time.Hour
+	const end = start + 11*time.Second // of the burst
+	for _, c := range []struct {
+		name   string
+		grants []time.Duration
+		want   time.Duration // of the link; -1: none
+	}{
+		{"before", []time.Duration{start - time.Minute}, start - time.Minute},
+		{"at once", []time.Duration{start}, start},
+		{"with the last call", []time.Duration{end}, end},
+		{"after the last call", []time.Duration{end + time.Second}, -1},
+		{"at the longest", []time.Duration{start - 36*time.Hour}, start - 36*time.Hour},
+		{"too long before", []time.Duration{start - 36*time.Hour - time.Second}, -1},
+		{"too long before, and after", []time.Duration{start - 40*time.Hour, end + time.Hour}, -1},
+		{"the last before", []time.Duration{start - 50*time.Hour, start - 2*time.Hour, start - time.Hour, start + time.Second}, start - time.Hour},
+		{"the first within", []time.Duration{start - 50*time.Hour, start + 2*time.Second, start + 3*time.Second}, start + 2*time.Second},
+	} {
+		for _, by := range []string{"key", "session"} {
+			acts := burst(12, 1, "arn:aws:iam::1:role/r", "1", start, time.Second)
+			for i := range acts {
+				acts[i].Kind, acts[i].Key, acts[i].Session = event.AWSRole, "", "arn:aws:sts::1:assumed-role/r/s"
+				if by == "key" {
+					acts[i].Key, acts[i].Session = "ASIA1", ""
+				}
+			}
+			// Calls long before and after, which the finding is not made of.
+			for _, at := range []time.Duration{start - 90*time.Hour, end + 90*time.Hour} {
+				far := acts[0]
+				far.At, far.ID = at, fmt.Sprintf("far %d", at)
+				acts = append(acts, far)
+			}
+			for _, at := range c.grants {
+				g := act{At: at, Principal: "arn:aws:iam::1:user/eve", Account: "1", Kind: event.AWSUser, Key: "AKIA1", GrantKey: "ASIA1", ID: fmt.Sprintf("grant %d", at)}
+				if by == "session" {
+					g.GrantKey, g.GrantSession = "ASIA9", acts[0].Session
+				}
+				acts = append(acts, g)
+			}
+			want := c.want
+			for _, at := range c.grants {
+				if by == "key" && at <= start {
+					want = at // the id is of one credential, however old
+				}
+			}
+			found, _ := evaluate(t, acts, 2, Options{})
+			if len(found) != 1 {
+				t.Fatalf("%s by %s: %d findings", c.name, by, len(found))
+			}
+			f := &found[0]
+			switch {
+			case want < 0:
+				if f.Origin != nil || len(f.Chain) > 0 {
+					t.Errorf("%s by %s: origin %+v, chain %+v; want none", c.name, by, f.Origin, f.Chain)
+				}
+			case f.Origin == nil || len(f.Chain) != 1 || f.Chain[0].EventID != fmt.Sprintf("grant %d", want):
+				t.Errorf("%s by %s: origin %+v, chain %+v", c.name, by, f.Origin, f.Chain)
+			}
+		}
 	}
 }

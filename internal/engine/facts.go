@@ -209,6 +209,7 @@ func (w *groupWorker) factPlaces(f *finding.Facts, regions uint32Set) {
 	}
 	var accounts uint32Set
 	origin := uint32(0)
+	first, last := f.First.UnixNano(), f.Last.UnixNano()
 	f.Issued = true
 	for k, id := range fw.met.keys {
 		x := e.contexts.at(id)
@@ -226,13 +227,13 @@ func (w *groupWorker) factPlaces(f *finding.Facts, regions uint32Set) {
 		if x.creator != 0 && x.kind == event.AWSRole {
 			f.Instance = true
 		}
-		m := w.origins.of(e.contexts.callerOf(id))
+		m := w.origins.of(e.contexts.callerOf(id), first, last)
 		if m.origin != 0 {
 			if o := e.symbols.text(m.origin); f.Origin == "" || o < f.Origin {
 				f.Origin = o
 			}
 		}
-		f.Issued = f.Issued && (k == 0 || m.origin == origin) && w.origins.issued(x.caller)
+		f.Issued = f.Issued && (k == 0 || m.origin == origin) && w.origins.issued(x.caller, first, last)
 		origin = m.origin
 	}
 	f.Accounts = len(accounts)

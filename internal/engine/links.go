@@ -3,9 +3,12 @@ package engine
 import (
 	"cmp"
 	"hash/maphash"
+	"math"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"vedette/internal/event"
 )
@@ -45,20 +48,54 @@ func (c *Collector) link(ev *event.Event) {
 	c.links = append(c.links, l)
 }
 
+// maxSession is the longest that a credential which a call hands out lives:
+// 36 hours, of GetSessionToken and GetFederationToken of an IAM user (AWS STS
+// API Reference, DurationSeconds). Sessions of roles and of the console live
+// 12 hours, those of the root user one.
+const maxSession = int64(36 * time.Hour)
+
+// active is the time from a caller's first call to its last.
+type active struct{ first, last atomic.Int64 }
+
+func (s *active) add(t int64) {
+	for old := s.first.Load(); t < old && !s.first.CompareAndSwap(old, t); old = s.first.Load() {
+	}
+	for old := s.last.Load(); t > old && !s.last.CompareAndSwap(old, t); old = s.last.Load() {
+	}
+}
+
+// newActive returns no time yet for each caller, or nil where there are no
+// links: then nobody asks for it.
+func (e *Engine) newActive() []active {
+	if len(e.links.all) == 0 {
+		return nil
+	}
+	times := make([]active, len(e.contexts.callers.keys))
+	for i := range times {
+		times[i].first.Store(math.MaxInt64)
+		times[i].last.Store(math.MinInt64)
+	}
+	return times
+}
+
 // origins resolves who stands behind each context, from observed links alone.
+// A link counts for calls that it does not come after. One by the name of a
+// session, which may be used again, must not come before them by more than a
+// credential lives; the id of a key is of one credential alone.
 type origins struct {
 	e *Engine
-	// byKey and bySession lead from an issued credential to its link. A
-	// session name can be taken by several callers: then it leads nowhere.
-	byKey, bySession map[uint32]*link
+	// byKey and bySession are the links in order of the credential that they
+	// issued, or of the session, and of time. A session name can be taken by
+	// several callers: then it leads nowhere.
+	byKey, bySession []*link
 	// behind marks the principals that stand behind some other context.
 	behind map[uint32]bool
-	memo   []originMemo // by caller
+	memo   []originMemo // by caller, over all its calls
 	wide   []uint64     // by caller: its group of the second pass, or 0
 }
 
 type originMemo struct {
-	done   bool
+	linked bool   // a link leads to the caller
 	origin uint32 // symbol of the origin's principal, or 0
 	kind   event.ActorKind
 }
@@ -66,36 +103,30 @@ type originMemo struct {
 // maxChain bounds how far a chain is followed.
 const maxChain = 16
 
-func (e *Engine) origins() *origins {
-	o := &origins{
-		e: e, byKey: map[uint32]*link{}, bySession: map[uint32]*link{}, behind: map[uint32]bool{},
-		memo: make([]originMemo, len(e.contexts.callers.keys)),
-	}
-	all := e.links.all
-	slices.SortFunc(all, func(a, b link) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), a.key.Compare(b.key),
-			strings.Compare(e.symbols.text(e.contexts.at(a.from).principal), e.symbols.text(e.contexts.at(b.from).principal)))
-	})
-	ambiguous := map[uint32]bool{}
+func (e *Engine) origins(times []active) *origins {
+	o := &origins{e: e, behind: map[uint32]bool{}, memo: make([]originMemo, len(e.contexts.callers.keys))}
+	all := e.sortedLinks()
 	for i := range all {
 		l := &all[i]
-		if l.issued != 0 && o.byKey[l.issued] == nil {
-			o.byKey[l.issued] = l
+		times[e.contexts.callerOf(l.from)].add(l.time)
+		if l.issued != 0 {
+			o.byKey = append(o.byKey, l)
 		}
-		if l.session == 0 {
-			continue
-		}
-		if old := o.bySession[l.session]; old == nil {
-			o.bySession[l.session] = l
-		} else if e.contexts.at(old.from).principal != e.contexts.at(l.from).principal {
-			ambiguous[l.session] = true
+		if l.session != 0 {
+			o.bySession = append(o.bySession, l)
 		}
 	}
-	for s := range ambiguous {
-		delete(o.bySession, s)
-	}
+	sortBy(issuedKey, o.byKey)
+	sortBy(issuedSession, o.bySession)
+	o.byKey = withoutCopies(o.byKey)
+	o.bySession = withoutCopies(e.ofOnePrincipal(o.bySession))
 	for i := range o.memo {
-		if m := o.of(uint32(i)); m.origin != 0 {
+		first, last := int64(math.MaxInt64), int64(math.MinInt64)
+		if times != nil {
+			first, last = times[i].first.Load(), times[i].last.Load()
+		}
+		o.memo[i] = o.resolve(e.contexts.callers.at(uint32(i)), first, last)
+		if m := o.memo[i]; m.origin != 0 {
 			o.behind[m.origin] = true
 		}
 	}
@@ -106,70 +137,140 @@ func (e *Engine) origins() *origins {
 	return o
 }
 
-// step returns the link that a caller's credential came from, or nil.
-func (o *origins) step(c *caller) *link {
+// sortedLinks returns the links in order of time.
+func (e *Engine) sortedLinks() []link {
+	slices.SortFunc(e.links.all, func(a, b link) int {
+		if c := cmp.Or(cmp.Compare(a.time, b.time), a.key.Compare(b.key)); c != 0 {
+			return c
+		}
+		x, y := e.contexts.at(a.from), e.contexts.at(b.from)
+		return cmp.Or(strings.Compare(e.symbols.text(x.principal), e.symbols.text(y.principal)), e.compareContexts(x, y))
+	})
+	return e.links.all
+}
+
+func issuedKey(l *link) uint32     { return l.issued }
+func issuedSession(l *link) uint32 { return l.session }
+
+// sortBy orders links by a symbol of theirs, and then as they are.
+func sortBy(of func(*link) uint32, list []*link) {
+	slices.SortStableFunc(list, func(a, b *link) int { return cmp.Compare(of(a), of(b)) })
+}
+
+// withoutCopies keeps the first of the links that copies of one call gave.
+func withoutCopies(list []*link) []*link {
+	return slices.CompactFunc(list, func(a, b *link) bool {
+		return a.key == b.key && a.issued == b.issued && a.session == b.session && a.time == b.time
+	})
+}
+
+// ofOnePrincipal drops the sessions that several principals obtained, from
+// links in order of session.
+func (e *Engine) ofOnePrincipal(list []*link) []*link {
+	kept := list[:0]
+	for i := 0; i < len(list); {
+		j, one := i+1, true
+		for ; j < len(list) && list[j].session == list[i].session; j++ {
+			one = one && e.contexts.at(list[j].from).principal == e.contexts.at(list[i].from).principal
+		}
+		if one {
+			kept = append(kept, list[i:j]...)
+		}
+		i = j
+	}
+	return kept
+}
+
+// step returns the link that a caller's credential came from, as calls
+// between two times show it, or nil.
+func (o *origins) step(c *caller, first, last int64) *link {
 	if c.key != 0 {
-		if l := o.byKey[c.key]; l != nil {
+		if l := nearest(o.byKey, issuedKey, c.key, math.MinInt64, first, last); l != nil {
 			return l
 		}
 	}
 	if c.session != 0 {
-		return o.bySession[c.session]
+		return nearest(o.bySession, issuedSession, c.session, first-maxSession, first, last)
+	}
+	return nil
+}
+
+// nearest returns, of the links to a symbol from a time on, the last one before
+// the first call, else the first one before the last call.
+func nearest(list []*link, of func(*link) uint32, symbol uint32, from, first, last int64) *link {
+	after, _ := slices.BinarySearchFunc(list, symbol, func(l *link, symbol uint32) int {
+		if c := cmp.Compare(of(l), symbol); c != 0 {
+			return c
+		}
+		if l.time <= first {
+			return -1
+		}
+		return 1
+	})
+	if i := after - 1; i >= 0 && of(list[i]) == symbol && list[i].time >= from && first <= last {
+		return list[i]
+	}
+	if after < len(list) && of(list[after]) == symbol && list[after].time <= last {
+		return list[after]
 	}
 	return nil
 }
 
 // issued reports whether each step from a caller back to its origin is by the
 // id of an issued credential, and there is one.
-func (o *origins) issued(c *caller) bool {
-	for n := range maxChain {
-		l := o.step(c)
-		if l == nil {
-			return n > 0
-		}
-		if c.key == 0 || o.byKey[c.key] != l {
+func (o *origins) issued(c *caller, first, last int64) bool {
+	chain := o.chain(c, first, last)
+	for i := len(chain) - 1; i >= 0; i-- {
+		l := chain[i]
+		if c.key == 0 || l.issued != c.key {
 			return false
 		}
 		c = o.e.contexts.at(l.from).caller
 	}
-	return false
+	return len(chain) > 0
 }
 
-// chain returns the links from a caller back to its origin, origin first.
-func (o *origins) chain(c *caller) []*link {
+// chain returns the links from a caller, as calls between two times show it,
+// back to its origin, origin first.
+func (o *origins) chain(c *caller, first, last int64) []*link {
 	var chain []*link
 	for range maxChain {
-		l := o.step(c)
+		l := o.step(c, first, last)
 		if l == nil || slices.Contains(chain, l) {
 			break
 		}
 		chain = append(chain, l)
 		c = o.e.contexts.at(l.from).caller
+		first, last = l.time, l.time
 	}
 	slices.Reverse(chain)
 	return chain
 }
 
-// of returns the origin of caller number id. A session that an AWS service handed
-// out to its own workload has no origin but the workload.
-func (o *origins) of(id uint32) originMemo {
-	m := &o.memo[id]
-	if m.done {
-		return *m
+// of returns the origin of caller number id, as calls between two times show
+// it.
+func (o *origins) of(id uint32, first, last int64) originMemo {
+	if m := o.memo[id]; !m.linked {
+		return m // no time is as wide as that of all its calls
 	}
-	m.done = true
-	c := o.e.contexts.callers.at(id)
-	if chain := o.chain(c); len(chain) > 0 {
-		first := o.e.contexts.at(chain[0].from)
-		if first.kind != event.AWSService {
-			m.origin, m.kind = first.principal, first.kind
-			return *m
+	return o.resolve(o.e.contexts.callers.at(id), first, last)
+}
+
+// resolve finds the origin of a caller. A session that an AWS service handed
+// out to its own workload has no origin but the workload.
+func (o *origins) resolve(c *caller, first, last int64) (m originMemo) {
+	if chain := o.chain(c, first, last); len(chain) > 0 {
+		m.linked = true
+		origin := o.e.contexts.at(chain[0].from)
+		if origin.kind != event.AWSService {
+			m.origin, m.kind = origin.principal, origin.kind
+			return m
 		}
 	}
 	if c.creator != 0 {
 		m.origin, m.kind = c.creator, event.UnknownActor
 	}
-	return *m
+	return m
 }
 
 // wide is the group of the second pass that a caller belongs to: its origin
@@ -182,7 +283,8 @@ type wide struct {
 }
 
 // wideOf returns the group of the second pass of a context, or ok false where
-// there is none.
+// there is none. Over all accounts a caller is taken whole, with the origin
+// that all its calls show.
 func (o *origins) wideOf(id uint32) (w wide, ok bool) {
 	return o.wideOfCaller(o.e.contexts.callerOf(id))
 }
@@ -190,7 +292,7 @@ func (o *origins) wideOf(id uint32) (w wide, ok bool) {
 func (o *origins) wideOfCaller(id uint32) (w wide, ok bool) {
 	e := o.e
 	c := e.contexts.callers.at(id)
-	if m := o.of(id); m.origin != 0 {
+	if m := o.memo[id]; m.origin != 0 {
 		return wide{e.symbols.text(m.origin), m.kind, true}, true
 	}
 	if o.behind[c.principal] {

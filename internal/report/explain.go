@@ -12,6 +12,12 @@ import (
 	"vedette/internal/term"
 )
 
+// How many APIs and slices [Explain] shows.
+const (
+	maxAPIs   = 50
+	maxSlices = 15
+)
+
 // defaultEvidence is how many pieces of evidence [Explain] shows unless told.
 const defaultEvidence = 25
 
@@ -241,8 +247,9 @@ func (p *page) apis(apis []finding.API) {
 		cols = append(cols, column{head: "REQUESTS", right: true})
 	}
 	unknown := false
-	rows := make([][]string, len(apis))
-	for i, a := range apis {
+	shown := apis[:min(len(apis), maxAPIs)]
+	rows := make([][]string, len(shown))
+	for i, a := range shown {
 		technique := a.Technique
 		if !a.Known {
 			unknown = true
@@ -255,6 +262,9 @@ func (p *page) apis(apis []finding.API) {
 	for i := range rows {
 		t.row(i, term.Plain)
 	}
+	if rest := len(apis) - len(shown); rest > 0 {
+		p.paragraph("and "+term.Plural(rest, "more API")+"; --format json has all", "", term.Plain)
+	}
 	if unknown {
 		p.paragraph("unknown: no catalogue lists the API; it counts by its verb.", "", term.Faint)
 	}
@@ -266,8 +276,9 @@ func (p *page) slices(f *finding.Finding) {
 		return
 	}
 	p.section("Slices (parts of the actor, worst first)")
-	for i := range f.Slices {
-		s := &f.Slices[i]
+	shown := f.Slices[:min(len(f.Slices), maxSlices)]
+	for i := range shown {
+		s := &shown[i]
 		style := term.Plain
 		if s.Fires {
 			style = riskStyle(s.RiskScore)
@@ -281,6 +292,9 @@ func (p *page) slices(f *finding.Finding) {
 		if s.Peak != nil {
 			p.paragraph("peak "+figures(s.Peak.Events, s.Peak.DistinctAPIs, 0)+" in the "+s.Peak.Name+" window from "+clock(s.Peak.Start)+" UTC", "    ", term.Plain)
 		}
+	}
+	if rest := len(f.Slices) - len(shown); rest > 0 {
+		p.paragraph("and "+term.Plural(rest, "more slice")+"; --format json has all", "  ", term.Plain)
 	}
 	if rest := f.SlicesTotal - len(f.Slices); rest > 0 {
 		p.paragraph("and "+term.Plural(rest, "slice")+" not listed", "  ", term.Plain)

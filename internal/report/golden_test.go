@@ -1,9 +1,11 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -233,6 +235,107 @@ func TestNothingIsNeverUnqualified(t *testing.T) {
 	lossy.Summary.Unparsed = 1
 	if got := verdict(lossy); !strings.Contains(got, "lost") {
 		t.Errorf("lost input is not told: %q", got)
+	}
+}
+
+// A list in a cell is a JSON array whatever its members hold.
+func TestListsInCells(t *testing.T) {
+	for _, want := range [][]string{
+		{"a\u0301\u0302\u0303\u0304", "b"}, {"a\U0001e8d0\U0001e8d1\U0001e8d2\U0001e8d3\U0001e8d4"}, {"\U000e0001\u202e\x00"}, {},
+	} {
+		var got []string
+		if err := json.Unmarshal([]byte(cell(jsonArray(want))), &got); err != nil {
+			t.Errorf("%q: %v", want, err)
+		} else if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// However narrow the terminal, an id stands whole where it is to be typed.
+func TestIDsAreNeverCut(t *testing.T) {
+	for width := range 200 {
+		r := threeClouds()
+		var b bytes.Buffer
+		if err := Write(&b, "table", r, Options{Terminal: term.Terminal{Width: width + 1, Unicode: true}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range shortIDs(r.Findings) {
+			if !strings.Contains(b.String(), " "+id+" ") {
+				t.Fatalf("%d cells wide: no %s in\n%s", width+1, id, b.String())
+			}
+		}
+	}
+	// A long one is of several that begin alike.
+	for _, width := range []int{50, 60, 80} {
+		var b strings.Builder
+		w := bufio.NewWriter(&b)
+		p := newPage(w, Options{Terminal: term.Terminal{Width: width, Unicode: true}})
+		f := threeClouds().Findings[:2:2]
+		f[0].ID, f[1].ID = "0123456789abcde0", "0123456789abcde1"
+		p.overview(f, shortIDs(f), []int{0, 1}).row(1, term.Plain)
+		w.Flush()
+		if line := strings.TrimSuffix(b.String(), "\n"); !strings.Contains(line, " 0123456789abcde1 ") || term.Width(line) > width {
+			t.Errorf("%d cells wide: %s", width, line)
+		}
+	}
+}
+
+// What was lost of one file for one reason is one line, with how often.
+func TestProblemsInGroups(t *testing.T) {
+	r := nothing()
+	s := &r.Summary
+	for i := range 15 {
+		s.Problems = append(s.Problems, finding.Problem{File: "a.json", Record: 7 + i, Offset: 100, Reason: "not valid JSON"})
+	}
+	s.Problems = append(s.Problems, finding.Problem{File: "a.json", Record: 3, Reason: "no time"}, finding.Problem{File: "b.json", Reason: "not valid JSON"})
+	for i := range 10 {
+		s.Problems = append(s.Problems, finding.Problem{File: fmt.Sprintf("c%d.json", i), Reason: "denied"})
+	}
+	s.ProblemsTotal = 40
+	var b bytes.Buffer
+	if err := Summary(&b, r, Options{Terminal: term.Terminal{Width: 120}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  a.json, record 7, byte 100 and 14 more of the file: not valid JSON\n  a.json, record 3: no time\n  b.json: not valid JSON\n  c0.json: denied\n",
+		"  c6.json: denied\n  and 16 more (--format json lists them)\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+// Long lists of a finding end with how many more there are.
+func TestExplainIsBounded(t *testing.T) {
+	f := threeClouds().Findings[0]
+	f.APIs, f.Slices, f.SlicesTotal = nil, nil, 23
+	for i := range 60 {
+		f.APIs = append(f.APIs, finding.API{Service: "s", Name: fmt.Sprintf("List%03d", i), Events: 1, Known: true})
+	}
+	for i := range 20 {
+		f.Slices = append(f.Slices, finding.Slice{Cut: "session", Name: fmt.Sprintf("part%03d", i), Events: 1})
+	}
+	explain := func() string {
+		var b bytes.Buffer
+		if err := Explain(&b, &f, Options{Terminal: term.Terminal{Width: 120}}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	page := explain()
+	for text, want := range map[string]bool{
+		"List049": true, "List050": false, "and 10 more APIs; --format json has all\n": true,
+		"part014": true, "part015": false, "and 5 more slices; --format json has all\n": true, "and 3 slices not listed\n": true,
+	} {
+		if strings.Contains(page, text) != want {
+			t.Errorf("%q: %v\n%s", text, !want, page)
+		}
+	}
+	f.APIs, f.Slices, f.SlicesTotal = f.APIs[:50], f.Slices[:15], 15
+	if page = explain(); strings.Contains(page, "format json") {
+		t.Errorf("nothing is left out:\n%s", page)
 	}
 }
 

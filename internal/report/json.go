@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"io"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -39,6 +40,8 @@ func marshal(v any, indented bool, prefix string) ([]byte, error) {
 // escapeInvisible replaces characters that do not show themselves, such as
 // bidirectional overrides, by their \u escapes. Beyond ASCII, characters
 // occur only inside the strings of a JSON text, so the value stays the same.
+// Combining marks past 16 bits go with them: a cell of CSV that has many is
+// escaped once more, in a way that is no JSON.
 func escapeInvisible(b []byte) []byte {
 	const digits = "0123456789abcdef"
 	clean := 0 // b[:clean] needs no change
@@ -49,7 +52,7 @@ func escapeInvisible(b []byte) []byte {
 			continue
 		}
 		r, n := utf8.DecodeRune(b[i:])
-		if !term.Visible(r) {
+		if !term.Visible(r) || r > 0xffff && unicode.In(r, unicode.Mn, unicode.Me) {
 			out = append(out, b[clean:i]...)
 			for _, u := range utf16(r) {
 				out = append(out, '\\', 'u', digits[u>>12], digits[u>>8&15], digits[u>>4&15], digits[u&15])

@@ -168,11 +168,15 @@ type column struct {
 	right bool // aligned to the right
 	flex  bool // takes the width that the others leave
 	tail  bool // cut at the end; else in the middle
+	whole bool // ids, which are typed again: what is no longer than an id is never cut
 	width int
 }
 
 // minFlex is the least width of a flexible column; the others make room.
 const minFlex = 8
+
+// idWidth is the length of a finding's id, in cells.
+const idWidth = 16
 
 type table struct {
 	p    *page
@@ -201,15 +205,22 @@ func (p *page) table(cols []column, rows [][]string) *table {
 			flex++
 			continue
 		}
-		cols[j].width = min(cols[j].width, p.width/4)
+		most := p.width / 4
+		if cols[j].whole {
+			most = max(most, idWidth)
+		}
+		cols[j].width = min(cols[j].width, most)
 		rest -= cols[j].width
 	}
 	for ; rest < minFlex*flex; rest++ {
-		widest := 0
+		widest := -1
 		for j := range cols {
-			if !cols[j].flex && (cols[widest].flex || cols[j].width > cols[widest].width) {
+			if !cols[j].flex && !cols[j].whole && (widest < 0 || cols[j].width > cols[widest].width) {
 				widest = j
 			}
+		}
+		if widest < 0 || cols[widest].width == 1 {
+			break
 		}
 		cols[widest].width--
 	}

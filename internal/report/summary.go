@@ -169,21 +169,50 @@ func (p *page) lost(s *finding.Summary) {
 	}
 	p.heading("Lost")
 	p.paragraph(term.Plural(total, "problem")+", "+term.Plural(s.Unparsed, "record")+" unparsed. What else was in these files was read.", "  ", term.High)
-	shown := s.Problems[:min(len(s.Problems), maxProblems)]
-	for _, pr := range shown {
-		at := pr.File
-		if pr.Record > 0 {
-			at += ", record " + term.Count(pr.Record)
+	named := 0
+	groups := problemGroups(s.Problems)
+	for _, g := range groups[:min(len(groups), maxProblems)] {
+		at := g.first.File
+		if g.first.Record > 0 {
+			at += ", record " + term.Count(g.first.Record)
 		}
-		if pr.Offset > 0 {
-			at += ", byte " + term.Count(pr.Offset)
+		if g.first.Offset > 0 {
+			at += ", byte " + term.Count(g.first.Offset)
 		}
-		p.paragraph(at+": "+pr.Reason, "  ", term.Plain)
+		if g.n > 1 {
+			at += " and " + term.Count(g.n-1) + " more of the file"
+		}
+		p.paragraph(at+": "+g.first.Reason, "  ", term.Plain)
+		named += g.n
 	}
-	if rest := total - len(shown); rest > 0 {
+	if rest := total - named; rest > 0 {
 		p.paragraph("and "+term.Count(rest)+" more (--format json lists them)", "  ", term.Plain)
 	}
 	p.blank()
+}
+
+// problemGroup is the problems of one file for one reason.
+type problemGroup struct {
+	first finding.Problem
+	n     int
+}
+
+// problemGroups puts together what was lost of a file for one reason, each
+// group where its first problem stands.
+func problemGroups(list []finding.Problem) []problemGroup {
+	var groups []problemGroup
+	at := map[[2]string]int{}
+	for _, pr := range list {
+		k := [2]string{pr.File, pr.Reason}
+		i, ok := at[k]
+		if !ok {
+			i = len(groups)
+			at[k] = i
+			groups = append(groups, problemGroup{first: pr})
+		}
+		groups[i].n++
+	}
+	return groups
 }
 
 // coverage says what could be seen in this input and what could not.

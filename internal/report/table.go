@@ -76,7 +76,7 @@ func asides(findings []finding.Finding) (n int) {
 
 // overview is a table of some findings, a row each.
 func (p *page) overview(findings []finding.Finding, ids []string, which []int) *table {
-	cols := []column{{head: "PRIORITY"}, {head: "ID"}, {head: "WHO", flex: true}}
+	cols := []column{{head: "PRIORITY"}, {head: "ID", whole: true}, {head: "WHO", flex: true}}
 	if p.width >= wide {
 		cols = append(cols, column{head: "ACCOUNT"})
 	}

@@ -126,7 +126,7 @@ func (p *page) changes(r *tune.Report) {
 		}
 		rows[i] = []string{c.Kind, prefix(id.ID, r.IDLength), callerText(&c.Caller), verdictLevel(c.Before), verdictLevel(c.After)}
 	}
-	t := p.table([]column{{head: "CHANGE"}, {head: "ID"}, {head: "WHO", flex: true}, {head: "BEFORE"}, {head: "AFTER"}}, rows)
+	t := p.table([]column{{head: "CHANGE"}, {head: "ID", whole: true}, {head: "WHO", flex: true}, {head: "BEFORE"}, {head: "AFTER"}}, rows)
 	t.header()
 	for i := range shown {
 		c := &shown[i]

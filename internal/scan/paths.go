@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func expand(args []string, stdin io.Reader) (files []input, problems []finding.P
 		}
 		paths := []string{arg}
 		if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
-			matches, err := filepath.Glob(arg)
+			matches, err := glob(arg)
 			if err != nil {
 				lost(arg, fmt.Errorf("bad pattern: %w", err))
 				continue
@@ -76,6 +77,59 @@ func expand(args []string, stdin io.Reader) (files []input, problems []finding.P
 	})
 	problems = slices.Compact(problems)
 	return files, problems, cleanup, nil
+}
+
+// glob is [filepath.Glob] in which ** stands for any number of folders, none
+// included. Links to folders are not followed below it.
+func glob(pattern string) (matches []string, err error) {
+	parts := strings.Split(filepath.ToSlash(pattern), "/")
+	deep := slices.Index(parts, "**")
+	if deep < 0 {
+		return filepath.Glob(pattern)
+	}
+	if _, err := path.Match(filepath.ToSlash(pattern), ""); err != nil {
+		return nil, err
+	}
+	roots := []string{"."}
+	if deep > 0 {
+		above := cmp.Or(strings.Join(parts[:deep], "/"), "/")
+		if roots, err = filepath.Glob(filepath.FromSlash(above)); err != nil {
+			return nil, err
+		}
+	}
+	for _, root := range roots {
+		// The separator makes a link that is named stand for its folder.
+		_ = filepath.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
+			rel, e := filepath.Rel(root, p)
+			if err != nil || e != nil || rel == "." {
+				return nil // what cannot be read matches nothing
+			}
+			if !matchesBelow(parts[deep:], strings.Split(filepath.ToSlash(rel), "/")) {
+				return nil
+			}
+			if info, err := os.Stat(p); err == nil && info.IsDir() && d.Type()&fs.ModeSymlink != 0 {
+				return nil
+			}
+			matches = append(matches, p)
+			return nil
+		})
+	}
+	return matches, nil
+}
+
+// matchesBelow reports whether the parts of a path match those of a pattern.
+func matchesBelow(pattern, name []string) bool {
+	if len(pattern) == 0 {
+		return len(name) == 0
+	}
+	if pattern[0] == "**" {
+		return matchesBelow(pattern[1:], name) || len(name) > 0 && matchesBelow(pattern, name[1:])
+	}
+	if len(name) == 0 {
+		return false
+	}
+	ok, _ := path.Match(pattern[0], name[0])
+	return ok && matchesBelow(pattern[1:], name[1:])
 }
 
 func walk(root string, add func(name, path string, size int64), lost func(string, error)) {
@@ -105,6 +159,20 @@ func walk(root string, add func(name, path string, size int64), lost func(string
 	if err != nil {
 		lost(root, err)
 	}
+}
+
+// folders returns the arguments that are folders, the first few.
+func folders(args []string) []string {
+	var list []string
+	for _, a := range args {
+		if info, err := os.Stat(a); err == nil && info.IsDir() {
+			if len(list) == maxNamed {
+				return append(list, "...")
+			}
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // spool copies a stream to a temporary file.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,6 +112,9 @@ func evaluate(ctx context.Context, opts Options, sets ...engine.Options) ([]*Res
 	}
 	if len(files) == 0 {
 		err := ErrNothing
+		if empty := folders(opts.Paths); len(empty) > 0 {
+			err = fmt.Errorf("%w in %s", err, strings.Join(empty, ", "))
+		}
 		for _, p := range problems {
 			err = fmt.Errorf("%w\n%s: %s", err, p.File, p.Reason)
 		}

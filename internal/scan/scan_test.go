@@ -120,6 +120,10 @@ func TestStatement38_BadInput(t *testing.T) {
 		{"time of the wrong type", trail(append(recs[:12:12], strings.Replace(recs[0], `"eventTime":"2024-05-06T09:00:00Z"`, `"eventTime":7`, 1))...), 1, 13, 12},
 		{"no time", trail(append(recs[:12:12], strings.Replace(recs[0], `"eventTime"`, `"eventTyme"`, 1))...), 1, 13, 12},
 		{"text cut off", good[:len(good)-100], 1, 12, 11},
+		{"text cut off between records", trail(recs[:11]...)[:len(trail(recs[:11]...))-2] + ",", 0, 0, 11},
+		{"text cut off before its last bracket", good[:len(good)-1], 0, 0, 12},
+		{"list cut off", "[" + strings.Join(recs, ","), 0, 0, 12},
+		{"Event Hub batch cut off", `{"records":[` + strings.Join(recs, ",") + ",", 0, 0, 12},
 		{"a record longer than is read", strings.Join(recs[:6], "\n") + "\n" + long + "\n" + strings.Join(recs[6:], "\n"), 1, 7, 12},
 		{"gzip cut off", packed[:len(packed)/2], 1, -1, -1},
 		{"gzip cut off before its first byte", packed[:12], 0, 0, 0},
@@ -150,6 +154,32 @@ func TestStatement38_BadInput(t *testing.T) {
 				t.Errorf("%d findings", n)
 			}
 		})
+	}
+}
+
+// TestProblemsNameTheField that an event lacks.
+func TestProblemsNameTheField(t *testing.T) {
+	aws := texts(burst(0, 1, 1, time.Second, call{User: "ada"}))[0]
+	const activity = `{"time":"2024-05-06T09:00:00Z","resourceId":"/SUBSCRIPTIONS/1/RESOURCEGROUPS/G","operationName":"MICROSOFT.COMPUTE/VIRTUALMACHINES/READ","category":"Administrative","properties":{}}`
+	const graph = `{"time":"2024-05-06T09:00:00Z","resourceId":"/TENANTS/1/PROVIDERS/MICROSOFT.AADIAM","operationName":"Microsoft Graph Activity","category":"MicrosoftGraphActivityLogs","properties":{"requestUri":"https://graph.microsoft.com/v1.0/me"}}`
+	const entry = `{"logName":"projects/p/logs/cloudaudit.googleapis.com%2Factivity","insertId":"1","timestamp":"2024-05-06T09:00:00Z","protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","serviceName":"compute.googleapis.com","methodName":"v1.compute.instances.list"}}`
+	for _, c := range []struct{ record, old, new, want string }{
+		{aws, `"eventTime"`, `"eventTyme"`, "eventTime"},
+		{aws, `"eventTime":"2024`, `"eventTime":"twenty`, "eventTime"},
+		{aws, `"eventName"`, `"eventNome"`, "eventName"},
+		{aws, `"eventSource"`, `"eventSauce"`, "eventSource"},
+		{activity, `"time":"2024`, `"time":"twenty`, "time"},
+		{activity, `"MICROSOFT.COMPUTE/VIRTUALMACHINES/READ"`, `""`, "operationName"},
+		{graph, `"requestUri"`, `"requestUrl"`, "properties.requestUri"},
+		{entry, `"timestamp"`, `"timestomp"`, "timestamp"},
+		{entry, `"methodName"`, `"methodNome"`, "protoPayload.methodName"},
+	} {
+		broken := strings.Replace(c.record, c.old, c.new, 1)
+		s := run(t, options(t, folder(t, map[string]string{"a.json": c.record + "\n" + broken}))).Report.Summary
+		want := c.want + ", which an event needs, is missing or not understood"
+		if s.Events != 1 || len(s.Problems) != 1 || s.Problems[0].Reason != want {
+			t.Errorf("%s: %d events, problems %+v", want, s.Events, s.Problems)
+		}
 	}
 }
 
@@ -340,6 +370,15 @@ func TestPaths(t *testing.T) {
 		{"a file twice and its folder", []string{"a/x.json", "./a/x.json", "a", "a/"}, 2, 15, 0},
 		{"a pattern", []string{"*.json"}, 1, 2, 0},
 		{"a pattern of folders", []string{"[ac]*"}, 3, 17, 0},
+		{"a pattern of any depth", []string{"**/*.json"}, 2, 14, 0},
+		{"a pattern of any depth below a folder", []string{"a/**/*.log"}, 1, 3, 0},
+		{"a pattern of any depth, none included", []string{"a/**/x.json"}, 1, 12, 0},
+		{"a pattern of any depth that names a folder", []string{"**/b"}, 1, 3, 0},
+		{"all of any depth", []string{"a/**"}, 2, 15, 0},
+		{"a pattern of any depth below a pattern", []string{"[a]/**/b/*", "c*"}, 2, 5, 0},
+		{"a pattern of any depth below a link", []string{"link/**/*.log"}, 1, 3, 0},
+		{"a pattern of any depth without a match", []string{"a/**/*.nothing", "c.json"}, 1, 2, 1},
+		{"a broken pattern of any depth", []string{"**/[", "c.json"}, 1, 2, 1},
 		{"a pattern without a match", []string{"*.nothing", "c.json"}, 1, 2, 1},
 		{"a broken pattern", []string{"[", "c.json"}, 1, 2, 1},
 		{"a file that is not there", []string{"c.json", "absent"}, 1, 2, 1},
@@ -359,6 +398,10 @@ func TestPaths(t *testing.T) {
 	}
 	if _, err := Run(context.Background(), options(t, filepath.Join(dir, "absent"))); !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "absent") {
 		t.Errorf("nothing to read: %v", err)
+	}
+	empty := t.TempDir()
+	if _, err := Run(context.Background(), options(t, empty)); !errors.Is(err, ErrNothing) || err.Error() != "no file to read in "+empty {
+		t.Errorf("nothing in a folder: %v", err)
 	}
 }
 

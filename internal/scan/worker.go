@@ -340,7 +340,12 @@ func (r *reader) shaped(raw []byte) {
 		r.convert(t, raw)
 		return
 	}
-	r.broken("a field that an event needs is missing or of the wrong type")
+	r.broken(r.lacks())
+}
+
+// lacks says what the record lacked that a decoder has just called broken.
+func (r *reader) lacks() string {
+	return r.decoders[r.hint].Lacks() + ", which an event needs, is missing or not understood"
 }
 
 func (r *reader) convert(t *shape.Table, raw []byte) {
@@ -350,9 +355,11 @@ func (r *reader) convert(t *shape.Table, raw []byte) {
 		return
 	}
 	r.native = native
-	switch _, v := r.decode(native); v {
-	case event.Decoded, event.Skipped:
+	switch n, v := r.decode(native); {
+	case v == event.Decoded, v == event.Skipped:
 		r.leaf(v)
+	case v == event.Broken && n > 0:
+		r.broken(r.lacks())
 	default:
 		r.broken("a field that an event needs is missing or of the wrong type")
 	}

@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,37 @@ func TestStatement43_DeniedShare(t *testing.T) {
 	}
 	if unknown := denied(50, event.ReasonUnknown); unknown != fifty {
 		t.Errorf("for an unknown reason: %d, by no policy: %d", unknown, fifty)
+	}
+}
+
+// TestWhoamiWhateverTheOrderOfTies: whether it began by asking who it is rests
+// on time alone; calls at the same time are in no order.
+func TestWhoamiWhateverTheOrderOfTies(t *testing.T) {
+	others := []string{"iam ListUsers", "ec2 DescribeInstances", "rds DescribeDBInstances", "s3 ListBuckets"}
+	for _, c := range []struct {
+		name   string
+		whoami time.Duration
+		after  [4]time.Duration
+		want   bool
+	}{
+		{"all at once", 0, [4]time.Duration{}, true},
+		{"first", 0, [4]time.Duration{1, 1, 2, 3}, true},
+		{"second", 1, [4]time.Duration{0, 2, 2, 3}, true},
+		{"at once with the second", 1, [4]time.Duration{0, 1, 1, 1}, true},
+		{"third", 1, [4]time.Duration{0, 0, 1, 1}, false},
+		{"last", 4, [4]time.Duration{0, 1, 2, 3}, false},
+	} {
+		for place := range 5 { // of GetCallerIdentity among the operations
+			f := askedAll(slices.Insert(slices.Clone(others), place, "sts GetCallerIdentity")...)
+			after := slices.Insert(slices.Clone(c.after[:]), place, c.whoami)
+			for i := range f.Operations {
+				f.Operations[i].After = after[i]
+			}
+			got := slices.ContainsFunc(New(DefaultWeights()).Judge(f).Reasons, func(r finding.Reason) bool { return r.Factor == "whoami" })
+			if got != c.want {
+				t.Errorf("%s, at place %d: %v", c.name, place, got)
+			}
+		}
 	}
 }
 

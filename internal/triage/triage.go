@@ -151,14 +151,9 @@ func (s *sheet) asked(f *finding.Facts) {
 			s.say("nothing was changed in the hour around")
 		}
 	}
-	if len(f.Services) >= 4 {
-		for i := range f.Operations[:min(2, len(f.Operations))] {
-			if a := f.Operations[i].API; a.Name == "GetCallerIdentity" || a.Name == "GET /me" {
-				if s.add("whoami", 1, 1) {
-					s.say("it began by asking who it is (%s), then looked at %s", a.Name, count(len(f.Services)-1, "further service"))
-				}
-				break
-			}
+	if name := beganByWhoami(f); name != "" && len(f.Services) >= 4 {
+		if s.add("whoami", 1, 1) {
+			s.say("it began by asking who it is (%s), then looked at %s", name, count(len(f.Services)-1, "further service"))
 		}
 	}
 	var bulkCalls []string
@@ -179,6 +174,28 @@ func (s *sheet) asked(f *finding.Facts) {
 // who builds reads what it built, one by one and in lists. It takes that many
 // changes that the provider carried out, each of them louder than a read.
 const builderChanges = 10
+
+// beganByWhoami returns the name of the operation by which the caller asked who
+// it is, where fewer than two others came before. Which of those at the same
+// time came first, nobody knows.
+func beganByWhoami(f *finding.Facts) (name string) {
+	for i := range f.Operations {
+		o := &f.Operations[i]
+		if o.API.Name != "GetCallerIdentity" && o.API.Name != "GET /me" {
+			continue
+		}
+		before := 0
+		for k := range f.Operations {
+			if f.Operations[k].After < o.After {
+				before++
+			}
+		}
+		if before < 2 && (name == "" || o.API.Name < name) {
+			name = o.API.Name
+		}
+	}
+	return name
+}
 
 // lists counts how much was asked without a filter, and of how many.
 func (s *sheet) lists(f *finding.Facts, lists, open int) {

@@ -60,6 +60,7 @@ type decoder struct {
 	ids      identityCache
 	rec      record // of the event decoded last
 	layout   layout
+	timed    bool // the event that was broken had a time
 }
 
 // record is the raw values of the members that matter.
@@ -88,6 +89,7 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	}
 	t, ok := event.ParseTime(r.time)
 	if !ok || len(r.name) == 0 || len(r.source) == 0 {
+		d.timed = ok
 		return n, event.Broken
 	}
 	ev.Time = t
@@ -113,6 +115,17 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	ev.Seed.Name = r.name
 	ev.Seed.Region = r.region
 	return n, event.Decoded
+}
+
+// Lacks implements [cloud.Decoder].
+func (d *decoder) Lacks() string {
+	switch {
+	case !d.timed:
+		return "eventTime"
+	case len(d.rec.name) == 0:
+		return "eventName"
+	}
+	return "eventSource"
 }
 
 // read collects the members of the object at b[0]. It gives up at the first
@@ -336,9 +349,12 @@ func grant(r *record, ev *event.Event) {
 		}
 		switch string(key) {
 		case "credentials":
-			ev.Grant.Key = jsonscan.GetText(val, "accessKeyId")
+			ev.Grant.Key = unmasked(jsonscan.GetText(val, "accessKeyId"))
 		case "assumedRoleUser", "federatedUser":
-			ev.Grant.Session = jsonscan.GetText(val, "arn")
+			// No name in the ARN of a session may have an asterisk.
+			if arn := jsonscan.GetText(val, "arn"); bytes.IndexByte(arn, '*') < 0 {
+				ev.Grant.Session = arn
+			}
 		}
 	}
 	if len(ev.Grant.Key) > 0 || len(ev.Grant.Session) > 0 {

@@ -281,6 +281,39 @@ func TestGrant(t *testing.T) {
 	}
 }
 
+// TestMaskedKeys: what stands where an id was struck out names no key, of the
+// caller or of a grant; ids of documents and tests stay.
+func TestMaskedKeys(t *testing.T) {
+	_, d := newDecoder(t)
+	for id, want := range map[string]bool{
+		"AKIAIOSFODNN7EXAMPLE": true, "ASIAXAMPLE": true, "AKIA1111111111111111": true, "EXAMPLE_KEY_ID": true, "ASIA-MOCKACCESSKEYID-1": true,
+		"ASIAXXXXNLMHSP3MFXXA": true, "AKIAXXXXXXX7EXAMPLE2": true,
+		"AKIA****************": false, "****************ABCD": false, "REDACTED": false, "<redacted>": false, "AKIA_REDACTED": false,
+		"Masked": false, "HIDDEN_DUE_TO_SECURITY_REASONS": false, "AKIAXXXXXXXXXXXXXXXX": false, "xxxxxxxxxxx": false, "AKIA...7ABC": false,
+		"AKIA\u2022\u2022\u2022\u2022": false, "N/A": false, " ": false,
+	} {
+		var ev event.Event
+		decode(d, []byte(rec(`{"type":"IAMUser","arn":"arn:aws:iam::123456789012:user/ada","accountId":"123456789012","accessKeyId":"`+id+`"}`,
+			"eventSource", `"sts.amazonaws.com"`, "eventName", `"AssumeRole"`,
+			"responseElements", `{"credentials":{"accessKeyId":"`+id+`"},"assumedRoleUser":{"arn":"arn:aws:sts::1:assumed-role/r/s"}}`)), &ev)
+		if got := string(ev.Actor.Key) == id; got != want || !want && len(ev.Actor.Key) > 0 {
+			t.Errorf("%s: the caller's key is %q", id, ev.Actor.Key)
+		}
+		if got := string(ev.Grant.Key) == id; got != want || !want && len(ev.Grant.Key) > 0 {
+			t.Errorf("%s: the key handed out is %q", id, ev.Grant.Key)
+		}
+		if string(ev.Grant.Session) != "arn:aws:sts::1:assumed-role/r/s" || ev.Grant.Via != "AssumeRole" {
+			t.Errorf("%s: grant %+v", id, ev.Grant)
+		}
+	}
+	var ev event.Event
+	decode(d, []byte(rec(user, "eventSource", `"sts.amazonaws.com"`, "eventName", `"AssumeRole"`, "responseElements",
+		`{"credentials":{"accessKeyId":"****"},"assumedRoleUser":{"arn":"arn:aws:sts::1:assumed-role/***/***"}}`)), &ev)
+	if len(ev.Grant.Key)+len(ev.Grant.Session)+len(ev.Grant.Via) > 0 {
+		t.Errorf("grant of nothing that is named: %+v", ev.Grant)
+	}
+}
+
 func TestBroken(t *testing.T) {
 	_, d := newDecoder(t)
 	for name, in := range map[string]string{

@@ -40,12 +40,17 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	}
 	t, ok := event.ParseTime(s.Text(c.time))
 	if !ok || len(c.op) == 0 {
+		d.lacks = "operationName"
+		if !ok {
+			d.lacks = "time"
+		}
 		ev.Log = event.NoLog
 		return n, event.Broken
 	}
 	ev.Time = t
 	c.props.read(d, c.properties)
 	if ev.Log == event.AzureGraph && len(c.props.requestURI) == 0 {
+		d.lacks = "properties.requestUri"
 		ev.Log = event.NoLog
 		return n, event.Broken
 	}
@@ -65,6 +70,9 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	d.identify(&c, b[:n], ev)
 	return n, event.Decoded
 }
+
+// Lacks implements [cloud.Decoder].
+func (d *decoder) Lacks() string { return d.lacks }
 
 // place finds the resource that was acted on and, in older REST pages, the id
 // of the event within the record's own id

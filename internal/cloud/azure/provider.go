@@ -92,4 +92,5 @@ type decoder struct {
 	key   []byte                // of the look-up under way
 	name  []byte                // of the Graph request under way
 	space scratch.Space
+	lacks string // what the record that was broken last lacks
 }

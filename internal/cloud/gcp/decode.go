@@ -33,6 +33,10 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	}
 	t, ok := event.ParseTime(d.space.Text(r.time))
 	if !ok || len(p.method) == 0 {
+		d.lacks = "protoPayload.methodName"
+		if !ok {
+			d.lacks = "timestamp"
+		}
 		return n, event.Broken
 	}
 	ev.Time = t
@@ -61,6 +65,9 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	d.identify(&r, logName, b[:n], ev)
 	return n, event.Decoded
 }
+
+// Lacks implements [cloud.Decoder].
+func (d *decoder) Lacks() string { return d.lacks }
 
 // entry is the raw values of the members of a LogEntry that matter.
 type entry struct {

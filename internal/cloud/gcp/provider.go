@@ -69,4 +69,5 @@ type decoder struct {
 	apis  map[string]*event.API // by service, zero byte, method as logged
 	key   []byte                // of the look-up under way
 	space scratch.Space
+	lacks string // what the record that was broken last lacks
 }
