@@ -21,7 +21,7 @@ const tables = Object.entries(JSON.parse(fs.readFileSync(path.join(__dirname, 's
   .map(([name, columns]) => new S.TableSymbol.$ctor7(name, `(${columns})`, null));
 // What a workspace has beside its tables.
 const watchlist = new S.FunctionSymbol.$ctor16('_GetWatchlist',
-  '(watchlistAlias: string)', "{ datatable(SearchKey: dynamic, LastUpdatedTimeUTC: datetime)[] }", null);
+  '(watchlistAlias: string)', "{ datatable(SearchKey: dynamic, Expires: dynamic, LastUpdatedTimeUTC: datetime)[] }", null);
 const members = A.init([...tables, watchlist], S.Symbol);
 const globals = K.GlobalState.Default.WithDatabase(new S.DatabaseSymbol.$ctor1('workspace', members, false));
 

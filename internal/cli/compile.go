@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"vedette/internal/cloud/all"
 	"vedette/internal/compile"
@@ -213,6 +213,8 @@ func (c *compileCmd) fields(b siem.Backend) (*siem.Fields, error) {
 // write writes queries, or packages, into folders by target and says what is
 // exact, approximated or impossible.
 func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) error {
+	written := map[string]bool{}
+	var dirs []string
 	for _, b := range targets {
 		var outputs []*siem.Output
 		for _, r := range results {
@@ -240,47 +242,49 @@ func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) e
 			if err := os.WriteFile(path, f.Data, 0o644); err != nil {
 				return err
 			}
+			written[path] = true
 		}
+		dirs = append(dirs, dir)
+	}
+	if err := others(std.Stderr, dirs, written); err != nil {
+		return err
 	}
 	if c.Format == "json" {
 		return writeCompiled(results, std.Stdout)
 	}
-	return writeGrades(results, std.Stdout)
+	return writeGrades(results, std.Stdout, term.Detect(std.Stdout, std.Getenv).Width)
 }
 
-// writeGrades prints a line a target and rule: what is lost.
-func writeGrades(results []compiled, w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "TARGET\tRULE\tEXACT\tAPPROXIMATED\tIMPOSSIBLE\tTO CHECK")
-	for _, r := range results {
-		if r.err != nil {
-			fmt.Fprintf(t, "%s\t%s\tnot compiled: %s\n", r.backend.Name(), r.rule.ID, term.Safe(r.err.Error()))
-			continue
-		}
-		n := map[siem.Said]map[siem.Feature]bool{}
-		for _, g := range r.out.Grades {
-			if n[g.Said] == nil {
-				n[g.Said] = map[siem.Feature]bool{}
-			}
-			n[g.Said][g.Feature] = true
-		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%d\n", r.backend.Name(), r.rule.ID, len(n[siem.Exact]),
-			featureList(n[siem.Approximated]), featureList(n[siem.Impossible]), len(r.out.Parameters))
-	}
-	return t.Flush()
-}
+// othersNamed is how many files that were there before are named.
+const othersNamed = 5
 
-func featureList(set map[siem.Feature]bool) string {
+// others says which files in the folders this call did not write: what an
+// earlier one left would be imported with the rest.
+func others(w io.Writer, dirs []string, written map[string]bool) error {
 	var list []string
-	for _, f := range siem.Features() {
-		if set[f] {
-			list = append(list, string(f))
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // nothing was written there
+			}
+			if err == nil && !d.IsDir() && !written[path] {
+				list = append(list, term.Safe(path))
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	if len(list) == 0 {
-		return "-"
+		return nil
 	}
-	return strings.Join(list, ", ")
+	more := ""
+	if n := len(list) - othersNamed; n > 0 {
+		list, more = list[:othersNamed], fmt.Sprintf(", and %d more", n)
+	}
+	_, err := fmt.Fprintf(w, "Note: not of this call, and left as they are: %s%s\n", strings.Join(list, ", "), more)
+	return err
 }
 
 // writeCompiled prints queries and grades as JSON.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ type huntCmd struct {
 	Services  bool     `name:"include-services" help:"Let calls count that the provider made itself."`
 	Format    string   `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson or csv. Default: ${default}."`
 	Output    string   `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
-	FailOn    int      `default:"-1" placeholder:"RISK" help:"Exit with 3 when a row has at least this risk, 0 to 100."`
+	FailOn    string   `placeholder:"RISK" help:"Exit with 3 when a row has at least this risk, 0 to 100."`
 	DryRun    bool     `name:"dry-run" help:"Print the command line and the statements instead of running them."`
 	Quiet     bool     `short:"q" help:"Rows alone, without what they rest on."`
 }
@@ -49,6 +50,10 @@ type huntCmd struct {
 // Run asks one question after the other.
 func (c *huntCmd) Run(ctx context.Context, std IO) error {
 	engine, backend, err := c.check()
+	if err != nil {
+		return err
+	}
+	bound, err := c.bound()
 	if err != nil {
 		return err
 	}
@@ -62,6 +67,7 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	var calls []*hunt.Call
+	var outs []*siem.Output
 	for _, r := range rules {
 		r.Range = within
 		fields, err := asked.fields(backend)
@@ -86,7 +92,7 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 				return err
 			}
 		}
-		calls = append(calls, call)
+		calls, outs = append(calls, call), append(outs, out)
 	}
 	if c.DryRun {
 		return nil
@@ -99,10 +105,10 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 		}
 		rows = append(rows, some...)
 	}
-	if err := c.write(std, rules, rows); err != nil {
+	if err := c.write(std, outs, rows); err != nil {
 		return err
 	}
-	if c.FailOn >= 0 && slices.ContainsFunc(rows, func(r finding.Row) bool { return r.RiskScore >= c.FailOn }) {
+	if bound >= 0 && slices.ContainsFunc(rows, func(r finding.Row) bool { return r.RiskScore >= bound }) {
 		return exit{code: ExitFindings}
 	}
 	return nil
@@ -128,8 +134,6 @@ func (c *huntCmd) check() (*hunt.Engine, siem.Tabular, error) {
 	switch {
 	case !slices.Contains(report.RowFormats(), report.Format(c.Format)):
 		return nil, nil, usagef("no format %q: there are %s", c.Format, join(report.RowFormats()))
-	case c.FailOn > 100:
-		return nil, nil, usagef("--fail-on: %d is no risk: they go from 0 to 100", c.FailOn)
 	case len(c.From) > 0 && engine.Name != "duckdb":
 		return nil, nil, usagef("--from: only duckdb reads raw logs; %s asks tables", engine.Name)
 	case len(c.From) > 0 && len(c.Table) > 0:
@@ -143,6 +147,19 @@ func (c *huntCmd) check() (*hunt.Engine, siem.Tabular, error) {
 		}
 	}
 	return nil, nil, fmt.Errorf("nothing is compiled for %s", dialect)
+}
+
+// bound is the risk from which on a row fails, or -1. Rows have no level: a
+// priority is judged from more than a query returns.
+func (c *huntCmd) bound() (int, error) {
+	if c.FailOn == "" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(c.FailOn)
+	if err != nil || n < 0 || n > 100 {
+		return 0, usagef("--fail-on: %q is no risk, a number from 0 to 100: a hunt takes no level, which its rows do not have", c.FailOn)
+	}
+	return n, nil
 }
 
 // asked is what the questions are compiled with.
@@ -284,7 +301,7 @@ func dryRun(w io.Writer, call *hunt.Call, out *siem.Output) error {
 }
 
 // write writes the rows, and beside them what they rest on.
-func (c *huntCmd) write(std IO, rules []*siem.Rule, rows []finding.Row) error {
+func (c *huntCmd) write(std IO, outs []*siem.Output, rows []finding.Row) error {
 	opts := report.Options{Version: Version()}
 	if c.Output == "" {
 		opts.Terminal = term.Detect(std.Stdout, std.Getenv)
@@ -304,13 +321,14 @@ func (c *huntCmd) write(std IO, rules []*siem.Rule, rows []finding.Row) error {
 	if err != nil || c.Quiet {
 		return err
 	}
-	return told(std.Stderr, rules, rows)
+	return told(std.Stderr, outs, rows)
 }
 
 // told says what was asked, and what the answer cannot show.
-func told(w io.Writer, rules []*siem.Rule, rows []finding.Row) error {
+func told(w io.Writer, outs []*siem.Output, rows []finding.Row) error {
 	var b strings.Builder
-	for _, r := range rules {
+	for _, out := range outs {
+		r := out.Rule
 		fmt.Fprintf(&b, "%s, windows of %s %s", r.ID, siem.Duration(r.Window.Length), r.Range)
 		var logs []string
 		for _, l := range r.Legs {
@@ -320,11 +338,15 @@ func told(w io.Writer, rules []*siem.Rule, rows []finding.Row) error {
 	}
 	fmt.Fprintf(&b, "%s.\n", term.Plural(len(rows), "row"))
 	var said []string
-	for _, r := range rules {
-		for _, warning := range r.Warnings {
-			if !slices.Contains(said, warning) {
-				said = append(said, warning)
-				fmt.Fprintf(&b, "Note: %s.\n", warning)
+	for _, out := range outs {
+		var notes []string
+		for _, warning := range slices.Concat(out.Rule.Warnings, out.Warnings) {
+			notes = append(notes, warning+".")
+		}
+		for _, note := range append(notes, siem.Losses(out)...) {
+			if !slices.Contains(said, note) {
+				said = append(said, note)
+				fmt.Fprintf(&b, "Note: %s\n", note)
 			}
 		}
 	}

@@ -394,6 +394,9 @@ func byID(list []*detection.Detection, id string) *detection.Detection {
 // readDetection reads and checks a detection file.
 func readDetection(file string) (*detection.Detection, error) {
 	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) && strings.EqualFold(file, "seed") {
+		return nil, usagef("no detection %q: the original query is T1580 --profile seed", file)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usagef("no built-in detection %q (vedette detection list shows them), and no such file", file)
 	}

@@ -66,10 +66,17 @@ func Rules(d *detection.Detection, reg *event.Registry, opts Options) ([]*siem.R
 		if len(p.Windows) > 1 {
 			r.Title += " (" + w.Name + ")"
 		}
-		if r.Kind == siem.Burst {
+		if r.Kind == siem.Burst && (d.Builtin || d.Severity == "") {
 			// Volume and breadth are what administrators make too: the rule is
-			// a building block, for the risk of its caller to add up.
-			r.Severity = "low"
+			// a building block, for the risk of its caller to add up. Who writes
+			// a detection and says how severe it is means it.
+			r.BuildingBlock, r.Severity = true, "low"
+			if d.Severity != "low" {
+				r.Says = d.Severity
+			}
+		}
+		if r.Severity == "" {
+			r.Severity = "medium"
 		}
 		for _, l := range logs {
 			if len(opts.Clouds) > 0 && !slices.Contains(opts.Clouds, l.of[0].Cloud()) {
@@ -117,7 +124,7 @@ func Seed(s *detection.Seed, d *detection.Detection, opts Options) (*siem.Rule, 
 	r := &siem.Rule{
 		ID: slug(s.ID + "-seed"), Detection: s.ID, Version: d.Version, Title: s.Name, Profile: "seed",
 		Description: "Detects high-volume or broad-scope cloud infrastructure enumeration by one identity in one account, in bins of 15 minutes.",
-		Techniques:  []string{s.ID}, Severity: "high", Confidence: "medium",
+		Techniques:  []string{s.ID}, Severity: "high", Confidence: "medium", BuildingBlock: true,
 		References: []string{"https://attack.mitre.org/techniques/T1580/"}, FalsePositives: d.FalsePositives,
 		KeepCopies: true, Window: siem.Window{Length: s.Bin, Kind: siem.Tumbling},
 		Trigger: s.Trigger, Bands: s.Bands, MaxAPIs: s.MaxAPIs, MaxAddresses: s.MaxAddresses, Schedule: opts.Schedule,

@@ -30,6 +30,7 @@ func Builtin() ([]*Detection, error) {
 		if err != nil {
 			return nil, err
 		}
+		d.Builtin = true
 		list = append(list, d)
 	}
 	return list, nil

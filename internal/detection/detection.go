@@ -13,7 +13,8 @@ import (
 
 // Detection is one detection file, read and found well-formed.
 type Detection struct {
-	File string // as given to [Load]; only errors show it
+	File    string // as given to [Load]; only errors show it
+	Builtin bool   // part of Vedette, by [Builtin]
 
 	ID string // such as "T1580"; unique among the detections of a run
 	// PartOf is the id of the detection that this one goes with: SIEM packages

@@ -88,7 +88,7 @@ func (c *Call) failure(name string, exit error, said string, unread error) error
 		fmt.Fprintf(&b, ": %v", unread)
 	}
 	if said = strings.TrimRight(said, " \r\n\t"); said != "" {
-		b.WriteString(". It says:\n" + masked(strings.ReplaceAll(said, "\r\n", "\n")))
+		b.WriteString(". It says:\n" + masked(strings.NewReplacer("\r\n", "\n", "\t", " ").Replace(said)))
 	}
 	return errors.New(b.String())
 }

@@ -97,7 +97,7 @@ func rowTable(w *bufio.Writer, rows []finding.Row, opts Options) {
 		t.row(i, riskStyle(r.RiskScore))
 		p.field("when", span(r.FirstSeen, r.LastSeen)+", bin of "+clock(r.TimeGenerated))
 		p.items("from", r.SourceIPs, 0)
-		p.items("calls", r.APIList, 0)
+		p.items("calls", more(r.APIList, r.DistinctAPIs), 0)
 		p.blank()
 	}
 }

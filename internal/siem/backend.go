@@ -149,6 +149,17 @@ type Grades struct {
 	set  map[Feature]map[event.Log]Grade
 }
 
+// ByIdentity is in what a product's list of exceptions differs from one of
+// vedette except.
+const ByIdentity = "an entry matches by the identity alone, not by client and network as those of vedette except do"
+
+// ExceptionNote says, in the page of a package, what an entry of its list is
+// and when it ends: lines that go on an item of a list.
+const ExceptionNote = `   Expires is a date such as 2026-12-31. The entry holds until that day begins (UTC); from then on, and where it has no
+   such date, it leaves nobody out. It matches by the identity alone: whoever stole it is left out too, from any network
+   and with any client. Where that is too much, leave the list empty and ask ` + "`vedette scan --exceptions`" + `.
+`
+
 // NewGrades returns the grades of a rule. What no query language can say is
 // set already, and what the rule does not ask for.
 func NewGrades(r *Rule) *Grades {
@@ -171,6 +182,9 @@ func NewGrades(r *Rule) *Grades {
 	}
 	if r.Schedule == nil {
 		g.Say(Lateness, Unused, "")
+		g.Say(Exceptions, Unused, "")
+	} else {
+		g.Say(Exceptions, Approximated, ByIdentity)
 	}
 	if len(r.Legs) == 1 {
 		g.Say(Union, Unused, "")
@@ -184,9 +198,6 @@ func NewGrades(r *Rule) *Grades {
 		}
 		if l.Services || l.Raw {
 			g.SayOf(l.Log, Services, Unused, "")
-		}
-		if l.Raw {
-			g.SayOf(l.Log, Exceptions, Unused, "")
 		}
 	}
 	return g

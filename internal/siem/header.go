@@ -40,8 +40,8 @@ func header(out *Output, size size) []string {
 		lines = append(lines, wrap(PlainLine(fmt.Sprintf(format, args...)), 110)...)
 	}
 	add("%s", r.Title)
-	add("%s %s (%s), profile %s. ATT&CK %s. Severity %s%s.", r.Detection, r.Version, r.ID, r.Profile,
-		strings.Join(r.Techniques, ", "), r.Severity, confidence(r.Confidence))
+	add("%s %s (%s), profile %s. ATT&CK %s. Severity %s%s%s.", r.Detection, r.Version, r.ID, r.Profile,
+		strings.Join(r.Techniques, ", "), r.Severity, says(r), confidence(r.Confidence))
 	if size == whole {
 		add("%s", r.Description)
 	}
@@ -82,6 +82,14 @@ func header(out *Output, size size) []string {
 		add("%s", l)
 	}
 	return lines
+}
+
+// says is why a rule has another severity than its detection.
+func says(r *Rule) string {
+	if r.Says == "" {
+		return ""
+	}
+	return " (a building block; the detection says " + r.Says + ")"
 }
 
 func confidence(c string) string {

@@ -39,6 +39,11 @@ type Rule struct {
 	Confidence     string   // low, medium, high; or empty
 	References     []string
 	FalsePositives []string
+	// BuildingBlock is set for rules that administrators and tools make fire
+	// too: packages raise no incident for them, and let them add up by caller.
+	BuildingBlock bool
+	// Says is the severity that the detection says, where Severity is another.
+	Says string
 
 	// Legs are the logs the rule reads, one each, in order of log class.
 	Legs []Leg

@@ -49,9 +49,6 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	if len(places) > 1 {
 		out.Warnings = append(out.Warnings, "a field that no index has is an error: compile with --cloud for the integrations that are there")
 	}
-	if r.Schedule == nil {
-		g.Say(siem.Exceptions, siem.Unused, "")
-	}
 	g.Say(siem.APICount, siem.Approximated, "exact up to 40,000 distinct names, an estimate past that")
 	out.Grades = g.List()
 	var b strings.Builder
@@ -298,7 +295,7 @@ func (p *printer) windows() {
 	if s := p.r.Schedule; s != nil {
 		settled := fmt.Sprintf("WindowStart + %s", span(length+s.Settle))
 		p.line("| WHERE %s <= DATE_TRUNC(%s, NOW()) AND %s > DATE_TRUNC(%s, NOW()) - %s", settled, span(s.Every), settled, span(s.Every), span(s.Every))
-		p.g.Say(siem.Exceptions, siem.Approximated, "the list is one of the product's exception lists, which act on alerts: Identity is what they compare")
+		p.g.Say(siem.Exceptions, siem.Approximated, siem.ByIdentity+"; the list is one of the product's exception lists, which act on alerts: Identity is what they compare, and an entry ends at its own expire_time")
 	}
 }
 

@@ -59,10 +59,12 @@ func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
 const readme = `# Vedette's rules for Elastic Security
 
 1. Import ` + "`exception-list.ndjson`" + ` (Rules > Shared exception lists > Import), then ` + "`rules.ndjson`" + ` (Rules > Import).
-   Rules come disabled. Burst rules are building blocks: their alerts are not shown, other rules and risk scores use them.
+   Rules come disabled. Rules whose head says so are building blocks: their alerts are not shown, other rules and risk scores use them.
 2. Every integration that a rule names must have data: a field that no index has is an error in ES|QL. For fewer clouds
    compile with --cloud.
-3. Identities to leave out go into the exception list, as an entry on the field Identity.
+3. Identities to leave out go into the exception list, as an entry on the field Identity. Give each an
+   expiration (expire_time): past it the product does not heed the entry, and one without never ends. An entry matches
+   by the identity alone, from any network and with any client.
 4. ` + "`rules-without-esql.ndjson`" + ` is for stacks without ES|QL. Those rules say less: their notes say what.
 `
 
@@ -90,7 +92,7 @@ func common(r *siem.Rule) map[string]any {
 	if r.FalsePositives == nil {
 		rule["false_positives"] = []string{}
 	}
-	if r.Kind == siem.Burst {
+	if r.BuildingBlock {
 		rule["building_block_type"] = "default"
 	}
 	return rule
@@ -121,7 +123,7 @@ func exceptions() ([]byte, error) {
 		"namespace_type": "single", "tags": []string{"vedette"}, "os_types": []string{}, "version": 1, "id": siem.UUID("elastic-exceptions", &siem.Rule{ID: exceptionList}),
 	}
 	item := map[string]any{
-		"list_id": exceptionList, "item_id": exceptionList + "_form", "name": "The form of an entry", "description": "No identity has this name. Say in the description why, and who answers for it.",
+		"list_id": exceptionList, "item_id": exceptionList + "_form", "name": "The form of an entry", "description": "No identity has this name. Say in the description why, and who answers for it; the entry ends at expire_time.", "expire_time": "2020-01-01T00:00:00.000Z",
 		"type": "simple", "namespace_type": "single", "tags": []string{"vedette"}, "os_types": []string{}, "comments": []string{},
 		"entries": []map[string]any{{"field": siem.ColIdentity, "type": "match", "operator": "included", "value": "no-identity"}},
 	}

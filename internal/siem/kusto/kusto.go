@@ -98,7 +98,7 @@ func (p *printer) settings(places []siem.Place) string {
 	}
 	if s := p.r.Schedule; s != nil {
 		fmt.Fprintf(&b, "let Every = %s;\nlet Settle = %s;\nlet Since = ago(Settle + Every + 2 * Window);\n", span(s.Every), span(s.Settle))
-		fmt.Fprintf(&b, "let Excepted = _GetWatchlist(%q) | project tostring(SearchKey);\n", Watchlist)
+		fmt.Fprintf(&b, "let Excepted = _GetWatchlist(%q) | where todatetime(Expires) > now() | project tostring(SearchKey);\n", Watchlist)
 	}
 	return b.String()
 }
@@ -312,9 +312,6 @@ func (p *printer) grades() {
 	if p.r.Window.Kind == siem.Overlapping {
 		g.Say(siem.Windowing, siem.Approximated, fmt.Sprintf("windows start every %s: a burst of up to %s lies whole in one, a longer one may be split",
 			siem.Duration(p.hop()), siem.Duration(p.r.Window.Length-p.hop())))
-	}
-	if p.r.Schedule == nil {
-		g.Say(siem.Exceptions, siem.Unused, "")
 	}
 }
 

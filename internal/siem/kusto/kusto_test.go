@@ -72,3 +72,17 @@ func TestTemplateExpressions(t *testing.T) {
 		t.Errorf("%d texts begin with a bracket", seen)
 	}
 }
+
+// TestExceptions holds that entries of the watchlist end.
+func TestExceptions(t *testing.T) {
+	for name, scheduled := range map[string]bool{"scheduled": true, "all logs": false} {
+		out, err := Backend{}.Compile(siemtest.Rules()[name], Backend{}.Fields())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends := strings.Contains(out.Query, "let Excepted = _GetWatchlist(\"VedetteExceptions\") | where todatetime(Expires) > now() | project tostring(SearchKey);\n")
+		if ends != scheduled {
+			t.Errorf("%s: entries end: %v", name, ends)
+		}
+	}
+}

@@ -83,7 +83,7 @@ type grouping struct {
 // Package returns one analytics rule a file, the template that the portal
 // imports with all of them and the list of exceptions, and that list.
 func (b Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
-	files := []siem.File{{Path: "watchlists/" + Watchlist + ".csv", Data: []byte(exceptions)}}
+	files := []siem.File{{Path: "README.md", Data: []byte(readme)}, {Path: "watchlists/" + Watchlist + ".csv", Data: []byte(exceptions)}}
 	template := armTemplate{
 		Schema:  "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
 		Version: "1.0.0.0",
@@ -134,8 +134,8 @@ func (b Backend) analytics(out *siem.Output) analyticsRule {
 			"{{" + siem.ColEvents + "}} calls of {{" + siem.ColAPIs + "}} kinds by {{" + siem.ColIdentity + "}}.",
 		},
 		EventGrouping: eventGrouping{"AlertPerResult"},
-		// Bursts are signals: administrators and tools make them too.
-		Incidents: incidents{r.Kind != siem.Burst, grouping{
+		// What administrators and tools make too is a signal.
+		Incidents: incidents{!r.BuildingBlock, grouping{
 			Enabled: true, Lookback: span(24 * time.Hour), Matching: "Selected", Entities: []string{"Account"}, Details: []string{}, Custom: []string{},
 		}},
 		SuppressionDuration: span(time.Hour),
@@ -189,6 +189,26 @@ func severity(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
+
+const readme = `# Vedette's rules for Microsoft Sentinel
+
+- ` + "`azuredeploy.json`" + ` has all rules and the watchlist in one template, for the resource group of the workspace:
+
+      az deployment group create --resource-group GROUP --template-file azuredeploy.json --parameters workspace=WORKSPACE
+
+  The portal takes it too: Deploy a custom template, Build your own template in the editor, Load file.
+- ` + "`analytics-rules/`" + ` has the same rules one by one, in the form that the repository Azure/Azure-Sentinel keeps and its
+  pipelines deploy. Deploy the watchlist before them: they do not run without it.
+- Rules run every quarter of an hour, over windows that have closed and settled, each window once. An alert is a row.
+- A rule raises an incident, one for its alerts on the same identity within a day. Building blocks, such as the burst
+  rule, raise none: administrators and tools make bursts too. Their alerts stand in the table SecurityAlert, for hunting
+  and for rules that add up; switch createIncident on where you want incidents of them.
+- ` + "`watchlists/" + Watchlist + ".csv`" + ` is the form of the watchlist ` + Watchlist + `, whose search key is Identity:
+  identities that the rules leave out, as a rule shows them in Identity, with why, who answers for it and until when.
+  Keep your rows in a file of your own: no public source says what deploying the template again does to them.
+` + siem.ExceptionNote + `- The tables that a rule reads are those of the connectors under requiredDataConnectors. A table that the workspace lacks
+  is taken for empty.
+`
 
 // exceptions is the list of identities that scheduled rules leave out. The
 // product takes no list without a row.

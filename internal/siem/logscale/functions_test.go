@@ -25,7 +25,7 @@ var functions = map[string]function{
 	"rename":     {params: []string{"field", "as"}, needs: []string{"field", "as"}},
 	"drop":       {first: "fields", needs: []string{"fields"}},
 	"split":      {first: "field", needs: []string{"field"}},
-	"match":      {first: "file", params: []string{"field", "column", "mode"}, needs: []string{"file", "field", "column"}, negatable: true},
+	"match":      {first: "file", params: []string{"field", "column", "mode", "include", "strict"}, needs: []string{"file", "field", "column", "include", "strict"}},
 	"test":       {first: "expression", needs: []string{"expression"}},
 	"end":        {},
 	"formatTime": {first: "format", params: []string{"field", "timezone", "as"}, needs: []string{"format", "field", "timezone"}},
@@ -87,6 +87,10 @@ func names(v value) []token {
 func (r *reader) effect(c *call) error {
 	r.last = c.name
 	switch c.name {
+	case "match":
+		for _, f := range names(c.args["include"]) {
+			r.known[f.text] = true
+		}
 	case "rename":
 		r.known[c.args["as"].text] = true
 	case "default":

@@ -131,7 +131,7 @@ func name(r *siem.Rule) string { return siem.PlainLine(r.Title + " (" + r.ID + "
 func description(out *siem.Output) string {
 	r := out.Rule
 	s := r.Description + " Severity " + r.Severity + "."
-	if r.Kind == siem.Burst {
+	if r.BuildingBlock {
 		s += " A signal, not a finding: administrators and tools make bursts too."
 	}
 	if len(r.FalsePositives) > 0 {
@@ -150,7 +150,8 @@ const readme = `# Vedette's rules for LogScale and Falcon Next-Gen SIEM
 
 1. Upload ` + "`" + Exceptions + "`" + ` to the repository or view (Files). It lists identities that the scheduled
    searches leave out, with why, who answers for it and until when; * stands for any text. Without the file they fail.
-2. Zip what is in ` + "`" + folder + "/`" + ` (manifest.yaml at the top) and install it: Settings > Packages > Import package,
+   Give an identity one entry: of several, one counts.
+` + siem.ExceptionNote + `2. Zip what is in ` + "`" + folder + "/`" + ` (manifest.yaml at the top) and install it: Settings > Packages > Import package,
    or ` + "`humioctl packages install`" + `.
 3. The scheduled searches come disabled and without actions: give each an action, then enable it. They run every quarter
    of an hour over windows that have closed and settled, each window once; a run that was missed is made up for.

@@ -13,7 +13,13 @@ import (
 func (p *printer) windows() {
 	n := p.r.Window.Length
 	if p.r.Schedule != nil {
-		p.line("| !match(file=%s, field=Identity, column=Identity, mode=glob)", quote(Exceptions))
+		// What a call may have of that name is not the list's.
+		p.line("| Expires := \"\"")
+		p.line("| match(file=%s, field=Identity, column=Identity, mode=glob, include=[Expires], strict=false)", quote(Exceptions))
+		p.line(`| Until := replace("^([0-9]{4})-([0-9]{2})-([0-9]{2})$", with="$1$2$3", field=Expires)`)
+		p.line(`| Until := replace("^([0-9]{8}|).*$", with="1$1", field=Until)`) // no date is before all
+		p.line("| Day := formatTime(\"1%%Y%%m%%d\", field=@timestamp, timezone=\"Z\")")
+		p.line("| test(Until <= Day)")
 	}
 	if p.r.Window.Kind == siem.Overlapping {
 		// One copy of the row for each window that it lies in.
@@ -129,9 +135,6 @@ func (p *printer) grades() {
 	}
 	p.g.Say(siem.Lists, siem.Approximated, "past 10,000 values or 1 MiB the product cuts a row's list and warns, and scheduled searches do not act on a result with a warning unless told to")
 	p.g.Say(siem.Order, siem.Approximated, "of no more than 20,000 rows")
-	if p.r.Schedule == nil {
-		p.g.Say(siem.Exceptions, siem.Unused, "")
-	}
 }
 
 func ms(d time.Duration) int64 { return d.Milliseconds() }

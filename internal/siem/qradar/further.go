@@ -22,8 +22,7 @@ func (p *printer) grades() {
 	if s := r.Schedule; s != nil {
 		g.Say(siem.Lateness, siem.Approximated, fmt.Sprintf(
 			"QRadar has no schedule for such a search: a job of yours starts it every %s, and then each settled window is looked at once", siem.Duration(s.Every)))
-	} else {
-		g.Say(siem.Exceptions, siem.Unused, "")
+		g.Say(siem.Exceptions, siem.Approximated, siem.ByIdentity+"; a reference set holds names alone: an entry has no end of its own, the set can have a time to live")
 	}
 	for _, at := range p.places {
 		roles := []siem.Role{siem.Time, siem.RawAPI, siem.RawCaller, siem.RawAccount, siem.RawRegion, siem.Address}

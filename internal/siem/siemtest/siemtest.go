@@ -26,7 +26,7 @@ func Rule(logs ...event.Log) *siem.Rule {
 	r := &siem.Rule{
 		ID: "t1580-burst", Detection: "T1580", Version: "1.0.0", Title: "Cloud Infrastructure Discovery", Profile: "vedette",
 		Description: "One principal asks in a short time what there is.", Techniques: []string{"T1580", "T1526"},
-		Severity: "low", Confidence: "medium", References: []string{"https://attack.mitre.org/techniques/T1580/"},
+		Severity: "low", BuildingBlock: true, Confidence: "medium", References: []string{"https://attack.mitre.org/techniques/T1580/"},
 		FalsePositives: []string{"Posture management"},
 		Window:         siem.Window{Length: 15 * time.Minute},
 		Trigger:        plan.Condition{{Events: 10}, {DistinctAPIs: 5}},
@@ -85,11 +85,11 @@ func rules() map[string]*siem.Rule {
 	r.BySession, r.Window.Kind, r.KeepCopies = true, siem.Overlapping, true
 	list["sessions, overlapping, copies"] = r
 	r = Rule(event.CloudTrailManagement)
-	r.Kind, r.ID = siem.Denied, "t1580-denied"
+	r.Kind, r.BuildingBlock, r.ID = siem.Denied, false, "t1580-denied"
 	r.Legs[0].Outcomes, r.Legs[0].Services = []event.Outcome{event.Denied}, true
 	list["denied"] = r
 	r = Rule(event.CloudTrailManagement)
-	r.Kind, r.ID = siem.Sweep, "t1580-sweep"
+	r.Kind, r.BuildingBlock, r.ID = siem.Sweep, false, "t1580-sweep"
 	r.Trigger = plan.Condition{{DistinctTargets: 40}}
 	r.Bands = []plan.Band{{Risk: 50, When: plan.Condition{{DistinctTargets: 40}}}}
 	list["sweep"] = r
@@ -218,6 +218,13 @@ func pack(t *testing.T, b siem.Backend) {
 		r.Schedule = &siem.Schedule{Every: 15 * time.Minute, Settle: 15 * time.Minute}
 		if out := compile(t, b, r); out != nil {
 			outputs = append(outputs, out)
+		}
+	}
+	for _, out := range outputs {
+		for _, g := range out.Grades {
+			if g.Feature == siem.Exceptions && (g.Said != siem.Approximated || !strings.Contains(g.How, siem.ByIdentity)) {
+				t.Errorf("%s, %s: exceptions are %s: %q", out.Rule.ID, g.Log, g.Said, g.How)
+			}
 		}
 	}
 	files, err := b.Package(outputs)

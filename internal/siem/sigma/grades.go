@@ -54,10 +54,8 @@ func (p *printer) grades(out *siem.Output, g *siem.Grades, places []siem.Place) 
 	if len(r.Legs) > 1 {
 		g.Say(siem.Union, siem.Approximated, "rules of their own for each log, in one file: calls of one caller in several logs of a cloud do not add up, but in the form joined")
 	}
-	if r.Schedule == nil {
-		g.Say(siem.Exceptions, siem.Unused, "")
-	} else {
-		g.Say(siem.Exceptions, siem.Approximated, "the list is a Sigma filter, which acts when rules are converted or loaded")
+	if r.Schedule != nil {
+		g.Say(siem.Exceptions, siem.Approximated, siem.ByIdentity+"; the list is a Sigma filter, which acts when rules are converted or loaded, and its end is a note only")
 		g.Say(siem.Lateness, siem.Impossible, "when rules run and over what time is the product's")
 	}
 	if slices.ContainsFunc(places, func(at siem.Place) bool { return !at.Raw && (at.Select.Match != "" || at.Set["method"] != "") }) {

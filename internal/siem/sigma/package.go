@@ -50,6 +50,8 @@ const readme = `# Vedette's rules for Sigma
   of the two.
 - ` + "`filters/`" + ` leaves identities out. Put them in place of no-identity, with why, who answers for it and until when in the
   description, and hand the file to the conversion along with the rules (sigma convert --filter).
+  The end is a note only, which nothing reads: take the name out then, and convert again. An entry matches by the
+  identity alone, from any network and with any client.
 - How often rules run, and over what time, is set in the product.
 `
 

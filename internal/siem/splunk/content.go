@@ -137,7 +137,7 @@ func object(name, status, description string) contentObject {
 func detection(out *siem.Output) contentRule {
 	r := out.Rule
 	kind := "TTP"
-	if r.Kind == siem.Burst {
+	if r.BuildingBlock {
 		kind = "Anomaly"
 	}
 	var sources, clouds []string

@@ -64,13 +64,13 @@ const readme = `# Vedette's rules for Splunk
 - ` + "`vedette_discovery/`" + ` is an app: copy it to ` + "`$SPLUNK_HOME/etc/apps`" + ` and restart, or install it as a .spl archive.
   Its searches run every quarter of an hour over windows that have closed and settled, each window once.
 - ` + "`lookups/vedette_exceptions.csv`" + ` lists identities that the searches leave out, with why, who answers for it and
-  until when; * stands for any text.
-- ` + "`contentctl/`" + ` has the same rules as detections, with the story, the lookup and the data sources that they name: copy it
+  until when; * stands for any text. Of several entries for one identity the first counts.
+` + siem.ExceptionNote + `- ` + "`contentctl/`" + ` has the same rules as detections, with the story, the lookup and the data sources that they name: copy it
   over a content pack that ` + "`contentctl init`" + ` made.
 - The searches look for source types without an index: name the indexes of your cloud logs in front, for speed.
 `
 
-// stanza writes a scheduled search. A burst is a risk event: administrators
+// stanza writes a scheduled search. A building block is a risk event: administrators
 // and tools make them too; the others are notable.
 func stanza(b *bytes.Buffer, out *siem.Output) {
 	r := out.Rule
@@ -95,7 +95,7 @@ func stanza(b *bytes.Buffer, out *siem.Output) {
 	set("action.risk", "1")
 	set("action.risk.param._risk_message", "$DiscoveryCount$ calls of $DistinctAPIs$ kinds by $Identity$ in $AccountId$")
 	set("action.risk.param._risk", fmt.Sprintf(`[{"risk_object_field":"Identity","risk_object_type":"user","risk_score":%d}]`, score(r)))
-	if r.Kind != siem.Burst {
+	if !r.BuildingBlock {
 		set("action.notable", "1")
 		set("action.notable.param.rule_title", title+" by $Identity$")
 		set("action.notable.param.rule_description", confLine(r.Description))

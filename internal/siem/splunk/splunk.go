@@ -43,7 +43,6 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	p.rows()
 	p.windows()
 	p.counts()
-	p.grades()
 	out.Grades = g.List()
 	var b strings.Builder
 	for _, line := range siem.Header(out) {
@@ -291,8 +290,8 @@ func (p *printer) hop() int { return seconds(p.r.Window.Length / 3) }
 func (p *printer) windows() {
 	n := seconds(p.r.Window.Length)
 	if p.r.Schedule != nil {
-		p.line("| lookup %s Identity OUTPUT Reason AS ExceptedFor", Lookup)
-		p.line("| where isnull(ExceptedFor)")
+		p.line("| lookup %s Identity OUTPUT Expires AS ExceptedUntil", Lookup)
+		p.line(`| where coalesce(strptime(ExceptedUntil." +0000", "%%Y-%%m-%%d %%z"), 0)<=now()`) // an entry without a date is none
 	}
 	if p.r.Window.Kind == siem.Overlapping {
 		h := p.hop()
@@ -349,12 +348,6 @@ func (p *printer) counts() {
 		columns = append(columns[:6:6], append([]string{siem.ColTargets}, columns[6:]...)...)
 	}
 	p.line("| table %s", strings.Join(columns, " "))
-}
-
-func (p *printer) grades() {
-	if p.r.Schedule == nil {
-		p.g.Say(siem.Exceptions, siem.Unused, "")
-	}
 }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

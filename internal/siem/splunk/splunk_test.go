@@ -117,7 +117,7 @@ func read(text string) (*spl, error) {
 }
 
 var functions = []string{"case", "match", "in", "isnotnull", "isnull", "null", "true", "lower", "replace", "coalesce", "if", "floor", "mvrange", "mvindex",
-	"strftime", "now", "json_extract", "dc", "values", "min", "max", "AND", "OR", "NOT", "BY", "AS"}
+	"strftime", "strptime", "now", "json_extract", "dc", "values", "min", "max", "AND", "OR", "NOT", "BY", "AS"}
 
 // check follows the fields through the commands.
 func check(s *spl) error {
@@ -209,7 +209,7 @@ func check(s *spl) error {
 				return fmt.Errorf("table is not last")
 			}
 		case "lookup":
-			known["ExceptedFor"] = true
+			known["ExceptedUntil"] = true
 		case "mvexpand", "sort":
 		default:
 			return fmt.Errorf("no command %s", c.name)
@@ -292,4 +292,22 @@ func FuzzQuote(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestExceptions holds that entries of the lookup end, and that the README
+// says so.
+func TestExceptions(t *testing.T) {
+	r := siemtest.Rules()["scheduled"]
+	out, err := Backend{}.Compile(r, Backend{}.Fields())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "| lookup vedette_exceptions Identity OUTPUT Expires AS ExceptedUntil\n" +
+		`| where coalesce(strptime(ExceptedUntil." +0000", "%Y-%m-%d %z"), 0)<=now()` + "\n"
+	if !strings.Contains(out.Query, want) {
+		t.Errorf("no entry ends:\n%s", out.Query)
+	}
+	if !strings.Contains(readme, siem.ExceptionNote) {
+		t.Error("the README does not say when entries end")
+	}
 }

@@ -257,7 +257,7 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	}
 	if p.r.Schedule != nil && !p.d.streams {
 		p.line("    AND ts > %s", p.ago(p.r.Lookback()))
-		p.line("    AND caller NOT IN (SELECT caller FROM %s)", ExceptionTable)
+		p.line("    AND caller NOT IN (%s)", p.excepted())
 	}
 	roles := []siem.Role{siem.Time, siem.Service, name, account, region, siem.Address, siem.EventID, identity}
 	if !l.Raw {
@@ -269,6 +269,12 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 
 // ExceptionTable is the table of identities that scheduled rules leave out.
 const ExceptionTable = "vedette_exceptions"
+
+// excepted are the callers of entries that still hold. A row without a caller
+// would leave out everybody: nothing is known not to be in a list with NULL.
+func (p *printer) excepted() string {
+	return "SELECT caller FROM " + ExceptionTable + " WHERE caller <> '' AND expires > CAST(" + p.now() + " AS DATE)"
+}
 
 func (p *printer) target(api string) string {
 	if !p.r.CountsTargets() {
@@ -449,9 +455,8 @@ func (p *printer) rows(from, risk, where string) {
 	}
 	switch s := p.r.Schedule; {
 	case s == nil:
-		p.g.Say(siem.Exceptions, siem.Unused, "")
 	case p.d.streams: // a window comes when it has closed, and a join takes its time away before
-		p.line("%s caller NOT IN (SELECT caller FROM %s)", and, ExceptionTable)
+		p.line("%s caller NOT IN (%s)", and, p.excepted())
 	default:
 		settled := p.d.plus("window_start", p.r.Window.Length+s.Settle)
 		p.line("%s %s <= %s", and, settled, p.now())

@@ -72,8 +72,10 @@ func (p *printer) counts() {
 	p.line("    by CloudProvider, Identity, AccountId, WindowStart")
 	p.line("| where %s", words.Condition(p.r.Trigger))
 	if p.r.Schedule != nil {
-		p.line("| lookup Reason as ExceptedFor from path://%s on Identity=Identity", quote(exceptions))
-		p.line("| where isNull(ExceptedFor)")
+		p.line("| lookup Expires as Until from path://%s on Identity=Identity", quote(exceptions))
+		// What is no date stays behind one that is long past.
+		p.set("Until", `replace(concat("1970-01-01 ", Until), /^1970-01-01 ([0-9]{4}-[0-9]{2}-[0-9]{2})$/, "$1")`)
+		p.line(`| where parseDate(Until, "yyyy-MM-dd", "UTC") <= toLong(WindowStart)`)
 		p.out.Parameters = append(p.out.Parameters, siem.Parameter{Name: "exceptions", Log: p.places[0].Leg.Log, Value: exceptions, Why: "where the package's folder was imported"})
 	}
 	p.set("RiskScore", bands(p.r.Bands, func(_ int, risk int) int { return risk }, 0))

@@ -30,7 +30,7 @@ func (r *reader) call(name string) (expr, error) {
 			return nil, err
 		}
 	}
-	least, most := map[string]int{"if": 3, "concat": 2, "replace": 2, "formatDate": 3, "queryEndTime": 0}, map[string]int{"concat": 16, "replace": 2, "if": 3, "formatDate": 3, "queryEndTime": 0}
+	least, most := map[string]int{"if": 3, "concat": 2, "replace": 2, "formatDate": 3, "parseDate": 3, "queryEndTime": 0}, map[string]int{"concat": 16, "replace": 2, "if": 3, "formatDate": 3, "parseDate": 3, "queryEndTime": 0}
 	lo, hi := 1, 1
 	if n, ok := least[name]; ok {
 		lo, hi = n, most[name]
@@ -107,6 +107,15 @@ func (r *reader) call(name string) (expr, error) {
 		}), nil
 	case "queryEndTime":
 		return func(row) (any, error) { return r.clock, nil }, nil
+	case "parseDate": // the text begins with the date
+		return value(func(v []any) (any, error) {
+			s := show(v[0])
+			at, err := time.Parse(time.DateOnly, s[:min(len(s), len(time.DateOnly))])
+			if err != nil || v[1] != "yyyy-MM-dd" || v[2] != "UTC" {
+				return nil, fmt.Errorf("parseDate(%v", v)
+			}
+			return float64(at.UnixMilli()), nil
+		}), nil
 	case "formatDate":
 		return value(func(v []any) (any, error) {
 			n, ok := v[0].(float64)

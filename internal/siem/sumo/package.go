@@ -118,9 +118,9 @@ const readme = `# Vedette's rules for Sumo Logic
   They run every quarter of an hour, over windows that have closed and settled, each window once. Each row becomes a Cloud
   SIEM signal; without Cloud SIEM choose another alert type in the schedule.
 - ` + "`vedette_exceptions.csv`" + ` is the form of that table, for its upload: the identity, why, who answers for it, until when.
-- ` + "`cloud-siem/`" + ` has the same rules as aggregation rules, one a log and band of risk, each a body for
+` + siem.ExceptionNote + `- ` + "`cloud-siem/`" + ` has the same rules as aggregation rules, one a log and band of risk, each a body for
   ` + "`POST /api/sec/v1/rules/aggregation`" + `. They come disabled: use them or the searches, both would signal twice. They leave out
-  what stands in the match list vedette_exceptions. They say less than the searches: copies count, sessions of one
+  what stands in the match list vedette_exceptions, whose items have an expiration of their own. They say less than the searches: copies count, sessions of one
   role are told apart.
 - The source categories in the searches are guesses: each organisation names its own.
 `

@@ -30,10 +30,16 @@ type reader struct {
 	keys  map[string]string
 	// clock is the end of the search's time range in milliseconds.
 	clock float64
+	// listed is the lookup table of exceptions: what Expires is by Identity.
+	listed map[string]string
 }
 
 // read takes a query apart. Its first part, the scope, is returned as it is.
 func read(text string, clock float64) (scope string, steps []step, err error) {
+	return readWith(text, clock, nil)
+}
+
+func readWith(text string, clock float64, listed map[string]string) (scope string, steps []step, err error) {
 	if n := utf8.RuneCountInString(text); n > 15000 {
 		return "", nil, fmt.Errorf("%d characters", n)
 	}
@@ -49,7 +55,7 @@ func read(text string, clock float64) (scope string, steps []step, err error) {
 	if !ok || strings.ContainsAny(scope, `|"/`) {
 		return "", nil, fmt.Errorf("no scope: %q", scope)
 	}
-	r := &reader{text: strings.TrimSuffix(rest, "\n"), clock: clock, known: map[string]bool{"_messagetime": true, "_raw": true}, keys: map[string]string{}}
+	r := &reader{text: strings.TrimSuffix(rest, "\n"), clock: clock, listed: listed, known: map[string]bool{"_messagetime": true, "_raw": true}, keys: map[string]string{}}
 	for {
 		s, err := r.operator()
 		if err != nil {

@@ -36,10 +36,11 @@ func (r *reader) operator() (step, error) {
 	case r.take("parse"):
 		return r.multi()
 	case r.take("lookup"):
-		// lookup Reason as Field from path://"…" on Field=Column
-		if _, err := r.word(); err != nil {
+		// lookup Expires as Field from path://"…" on Field=Column
+		if err := r.need("Expires"); err != nil {
 			return nil, err
 		}
+		key := ""
 		field, err := r.as()
 		if err == nil {
 			err = r.need("from")
@@ -54,7 +55,7 @@ func (r *reader) operator() (step, error) {
 			err = r.need("on")
 		}
 		if err == nil {
-			_, err = r.field()
+			key, err = r.field()
 		}
 		if err == nil {
 			err = r.need("=")
@@ -64,7 +65,10 @@ func (r *reader) operator() (step, error) {
 		}
 		return func(rows []row) ([]row, error) {
 			for _, x := range rows {
-				x[field] = nil // no identity is in the table
+				x[field] = nil
+				if until, ok := r.listed[show(x[key])]; ok {
+					x[field] = until
+				}
 			}
 			return rows, nil
 		}, err

@@ -57,11 +57,11 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	p.grades()
 	out.Grades = g.List()
 	body := p.scope() + p.parse(p.text.String()) + p.text.String()
-	header := comment(siem.Header(out))
-	if len([]rune(header))+len([]rune(body)) > limit {
-		header = comment(siem.ShortHeader(out))
+	for _, header := range []func(*siem.Output) []string{siem.Header, siem.ShortHeader, siem.BareHeader} {
+		if out.Query = comment(header(out)) + body; len([]rune(out.Query)) <= limit {
+			break
+		}
 	}
-	out.Query = header + body
 	if n := len([]rune(out.Query)); n > limit {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%d characters, and the product takes %d: compile with --cloud for fewer logs", n, limit))
 	}
@@ -126,10 +126,8 @@ func (p *printer) grades() {
 	case 15*time.Minute%r.Window.Length != 0:
 		g.Say(siem.Windowing, siem.Approximated, "windows start by the clock of the time zone that the search runs in")
 	}
-	if r.Schedule == nil {
-		g.Say(siem.Exceptions, siem.Unused, "")
-	} else {
-		g.Say(siem.Exceptions, siem.Approximated, "the lookup table compares names without letter case")
+	if r.Schedule != nil {
+		g.Say(siem.Exceptions, siem.Approximated, siem.ByIdentity+"; the lookup table compares names without letter case")
 	}
 	g.Say(siem.Order, siem.Approximated, "names sort lower case first")
 	conditions := slices.Clone(r.Trigger)

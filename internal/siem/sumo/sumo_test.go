@@ -352,6 +352,30 @@ func TestSignal(t *testing.T) {
 	}
 }
 
+// TestExceptions holds that an entry leaves its identity out until its day
+// begins, and that one without a date leaves nobody out.
+func TestExceptions(t *testing.T) {
+	r := siemtest.Rule(event.CloudTrailManagement)
+	r.Schedule = &siem.Schedule{Every: 15 * time.Minute, Settle: 15 * time.Minute}
+	query := compiled(t, r).Query
+	at := time.Date(2026, 3, 17, 0, 0, 0, 0, time.UTC)
+	for until, fires := range map[string]bool{
+		"2026-03-18": false, "2100-01-01": false, "2026-03-17": true, "2026-03-16": true, "": true, "never": true, "2026": true, "2100-01-01 or so": true,
+	} {
+		var rows []row
+		for i := range 12 {
+			rows = append(rows, trail(call{at: at, role: "a", session: "s", service: "ec2.amazonaws.com", api: "ListA", id: fmt.Sprint(i), addr: "192.0.2.1"}))
+		}
+		_, steps, err := readWith(query, float64(at.Add(31*time.Minute).UnixMilli()), map[string]string{"arn:aws:iam::111122223333:role/a": until})
+		for i := 0; i < len(steps) && err == nil; i++ {
+			rows, err = steps[i](rows)
+		}
+		if err != nil || (len(rows) == 1) != fires {
+			t.Errorf("an entry until %q: %v, %v", until, rows, err)
+		}
+	}
+}
+
 func TestWarnsOfEstimates(t *testing.T) {
 	r := siemtest.Rule(event.CloudTrailManagement)
 	if w := compiled(t, r).Warnings; len(w) != 0 {

@@ -57,7 +57,7 @@ func (p *printer) meta() {
 
 // kindOf is the style guide's word: a hunt is no alert.
 func kindOf(r *siem.Rule) string {
-	if r.Kind == siem.Burst {
+	if r.BuildingBlock {
 		return "hunt"
 	}
 	return "alert"
@@ -108,8 +108,8 @@ func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
 		}
 		name := ruleName(r)
 		files = append(files, siem.File{Path: "rules/" + name + ".yaral", Data: []byte(out.Query)})
-		// Bursts are signals: administrators and tools make them too.
-		rules[name] = ruleConfig{Alerting: r.Kind != siem.Burst, Enabled: true, RunFrequency: "HOURLY"}
+		// What administrators and tools make too is a signal.
+		rules[name] = ruleConfig{Alerting: !r.BuildingBlock, Enabled: true, RunFrequency: "HOURLY"}
 	}
 	config, err := encode(rules)
 	if err != nil {
@@ -148,6 +148,8 @@ The layout is that of the content manager in the repository chronicle/detection-
 
 - ` + "`data_tables/vedette_exceptions.csv`" + ` lists identities that the rules leave out, as a rule shows them in $Identity,
   with why, who answers for it and until when. It must exist before the rules: ` + "`data-tables update`" + `.
+  Expires is a note only, which no rule reads: a row leaves its identity out until you take it out, or until a time to
+  live that you give the table ends. A row matches by the identity alone, from any network and with any client.
 - ` + "`rules/`" + ` has one rule a file. ` + "`rules verify-all`" + ` asks the product whether it takes them, ` + "`rules update`" + ` creates them.
 - ` + "`rule_config.yaml`" + ` says which rules run and which of them alert. The content manager does not set how often a rule
   runs: choose that in the product; every hour is what the rules are written for.

@@ -376,8 +376,8 @@ func (p *printer) grades() {
 		}
 	}
 	if p.r.Schedule == nil {
-		g.Say(siem.Exceptions, siem.Unused, "")
 		return
 	}
+	g.Say(siem.Exceptions, siem.Approximated, siem.ByIdentity+"; Expires is a note only: a row holds until it is taken out, or the table's time to live ends")
 	g.Say(siem.Lateness, siem.Approximated, "the product decides when it looks at a window and again for late events; the package asks for every hour")
 }

@@ -123,7 +123,7 @@ func TestPackage(t *testing.T) {
 	var outputs []*siem.Output
 	for _, kind := range []siem.Kind{siem.Burst, siem.Denied} {
 		r := siemtest.Rules()["scheduled"]
-		r.Kind, r.ID = kind, "t1580-"+kind.String()
+		r.Kind, r.BuildingBlock, r.ID = kind, kind == siem.Burst, "t1580-"+kind.String()
 		outputs = append(outputs, compiled(t, r))
 	}
 	files, err := Backend{}.Package(outputs)

@@ -1,6 +1,6 @@
 -- Cloud Infrastructure Discovery
 -- T1580 1.0.0 (t1580-burst), profile vedette. ATT&CK T1580, T1526, T1619, T1613, T1087.004, T1069.003,
---   T1518.001, T1538, T1654. Severity low, confidence medium.
+--   T1518.001, T1538, T1654. Severity low (a building block; the detection says medium), confidence medium.
 -- One principal asks in a short time what there is in an account, subscription or project: many read calls, or
 --   few of many kinds. Every call counts that the catalogues class as discovery, and every unknown one that
 --   reads by its verb and by the log's own word; refused calls count like answered ones. Calls that the provider

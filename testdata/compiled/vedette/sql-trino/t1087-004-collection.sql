@@ -1,6 +1,6 @@
 -- Cloud Account and Group Discovery in Microsoft Graph
--- T1087.004 1.0.0 (t1087-004-collection), profile vedette. ATT&CK T1087.004, T1069.003. Severity low, confidence
---   low.
+-- T1087.004 1.0.0 (t1087-004-collection), profile vedette. ATT&CK T1087.004, T1069.003. Severity low (a building
+--   block; the detection says medium), confidence low.
 -- One principal reads the directory of a tenant: users, groups, applications, service principals, devices, roles
 --   and who holds or owns them, as AzureHound and ROADrecon do in minutes. A call is one method on one kind of
 --   path; the object's id, the query and the API version make no other kind. Every member of a tenant may read
