@@ -317,6 +317,22 @@ func TestForeignSliceRanksAsAlone(t *testing.T) {
 	}
 	near("user", &user, &amid)
 
+	// Amid what the owner builds, too: the deployment's changes excuse its own
+	// reads and not those of the thief.
+	var built []call
+	for i := range 200 {
+		built = append(built, call{
+			At: time.Duration(i) * time.Second, ID: uuid(200000 + i), User: "ada", Source: "ec2.amazonaws.com",
+			Name: []string{"CreateVpc", "CreateSubnet", "CreateRoute", "RunInstances", "CreateTags", "CreateSecurityGroup", "AllocateAddress", "CreateVolume",
+				"AttachVolume", "CreateKeyPair", "CreateNatGateway", "ModifyVpcAttribute"}[i%12], Write: true, Params: map[string]any{"n": i},
+		}, call{
+			At: time.Duration(i) * time.Second, ID: uuid(300000 + i), User: "ada", Source: "ec2.amazonaws.com",
+			Name: []string{"DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"}[i%3], Params: map[string]any{"vpcId": fmt.Sprint(i)},
+		})
+	}
+	builder := scanCalls(t, join(built, foreign(call{User: "ada"}))).Report.Findings[0]
+	near("builder", &user, &builder)
+
 	stolen := call{Role: "app", Session: fmt.Sprintf("i-%017x", 7), Key: fmt.Sprintf("ASIA%016d", 7)}
 	alone := scanCalls(t, foreign(stolen)).Report.Findings[0]
 	var calls []call
