@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,10 +64,7 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 			return usagef("--benign: no finding's id begins with %q", prefix)
 		}
 	}
-	header, profiles, err := hist.Learn(old, res.Profiles, c.Decay, benign)
-	if err != nil {
-		return fmt.Errorf("--add: %s: %w", c.Add, err)
-	}
+	header, profiles := hist.Learn(old, res.Profiles, c.Decay, benign)
 	if res.Report.Summary.Events == 0 {
 		return exit{ExitLost, fmt.Errorf("no audited call of a cloud was in the input: nothing was learned, and %s is not written", c.Output)}
 	}
@@ -118,7 +116,7 @@ func readBaseline(path string) (*hist.Baseline, error) {
 
 // writeBaseline writes beside the file and renames, so that a baseline that
 // is added to is whole at every moment.
-func writeBaseline(path string, h *hist.Header, profiles []*hist.Profile) error {
+func writeBaseline(path string, h *hist.Header, profiles iter.Seq[*hist.Profile]) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".vedette-baseline-*")
 	if err != nil {
 		return fmt.Errorf("-o: %w", err)

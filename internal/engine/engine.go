@@ -96,7 +96,7 @@ type Engine struct {
 
 	first    atomic.Int64 // time of the first scoring event
 	rows     []finding.Row
-	profiles []*hist.Profile
+	profiles []*hist.Pack
 }
 
 // window is a plan's window as the engine runs it.

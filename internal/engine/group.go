@@ -47,7 +47,7 @@ type groupWorker struct {
 	wideW *storeWriter[call, *call]
 
 	rowsOut  []finding.Row
-	profiles []*hist.Profile
+	profiles hist.Pack
 
 	// Scratch of accountGroups.
 	groups   map[accountGroup]uint32
@@ -110,7 +110,9 @@ func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
 		w.wideW.flush()
 		all = append(all, w.out...)
 		r.e.rows = append(r.e.rows, w.rowsOut...)
-		r.e.profiles = append(r.e.profiles, w.profiles...)
+		if w.profiles.Len() > 0 {
+			r.e.profiles = append(r.e.profiles, &w.profiles)
+		}
 	}
 	slices.SortFunc(r.e.rows, compareRows)
 	return all, err

@@ -102,7 +102,7 @@ func (w *groupWorker) profile(calls []call, fired []span) {
 	p.Days = slices.Sorted(maps.Keys(days))
 	p.APIs, p.Regions, p.Networks, p.Clients = hist.Names(apis), hist.Names(regions), hist.Names(networks), hist.Names(clients)
 	if p.Principal != "" {
-		w.profiles = append(w.profiles, p)
+		w.profiles.Add(p)
 	}
 }
 
@@ -117,4 +117,4 @@ func floorMod(a, n int64) int64 { return a - floor(a, n) }
 
 // Profiles returns what was learned, where [Options].Learn is set, after
 // [Engine.Run].
-func (e *Engine) Profiles() []*hist.Profile { return e.profiles }
+func (e *Engine) Profiles() []*hist.Pack { return e.profiles }

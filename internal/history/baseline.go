@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -35,12 +36,10 @@ type Header struct {
 	Benign []string `json:"benign,omitempty"`
 }
 
-// Baseline is a baseline in memory. Profiles stay as lines until asked for, so
-// that a million of them fit. It is safe for concurrent readers.
+// Baseline is a baseline in memory. It is safe for concurrent readers.
 type Baseline struct {
 	Header
-	lines [][]byte
-	index map[Key]int32
+	pack Pack
 }
 
 // maxLine bounds one profile, in bytes; maxProfiles their number.
@@ -62,7 +61,7 @@ func Read(r io.Reader) (*Baseline, error) {
 	}
 	s := bufio.NewScanner(br)
 	s.Buffer(make([]byte, 0, 1<<16), maxLine)
-	b := &Baseline{index: map[Key]int32{}}
+	b := &Baseline{}
 	if !s.Scan() {
 		return nil, fmt.Errorf("no header: %w", cmpErr(s.Err(), io.ErrUnexpectedEOF))
 	}
@@ -73,26 +72,23 @@ func Read(r io.Reader) (*Baseline, error) {
 		return nil, fmt.Errorf("line 1: version %d, this program reads %d", b.Version, Version)
 	}
 	for n := 2; s.Scan(); n++ {
-		// All of it is read once, so that what is broken is said here.
 		var p Profile
 		if err := json.Unmarshal(s.Bytes(), &p); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		k := p.Key
-		if _, ok := b.index[k]; ok {
-			return nil, fmt.Errorf("line %d: a second profile of %s", n, k.Principal)
+		if last := b.pack.Len() - 1; last >= 0 && b.pack.entries[last].Compare(p.Key) >= 0 {
+			return nil, fmt.Errorf("line %d: profiles are in order of cloud, account and principal, each once, and %q is not", n, p.Principal)
 		}
-		if len(b.lines) == maxProfiles {
+		if b.pack.Len() == maxProfiles {
 			return nil, fmt.Errorf("line %d: more than %d profiles", n, maxProfiles)
 		}
-		b.index[k] = int32(len(b.lines))
-		b.lines = append(b.lines, bytes.Clone(s.Bytes()))
+		b.pack.Add(&p)
 	}
 	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("line %d: %w", len(b.lines)+2, err)
+		return nil, fmt.Errorf("line %d: %w", b.pack.Len()+2, err)
 	}
-	if len(b.lines) != b.Profiles {
-		return nil, fmt.Errorf("%d profiles, the header says %d: the file is cut off", len(b.lines), b.Profiles)
+	if b.pack.Len() != b.Profiles {
+		return nil, fmt.Errorf("%d profiles, the header says %d: the file is cut off", b.pack.Len(), b.Profiles)
 	}
 	return b, nil
 }
@@ -109,47 +105,27 @@ func (b *Baseline) Profile(k Key) *Profile {
 	if b == nil {
 		return nil
 	}
-	i, ok := b.index[k]
-	if !ok {
-		return nil
-	}
-	p := &Profile{}
-	if err := json.Unmarshal(b.lines[i], p); err != nil {
-		panic("history: a profile that was read before: " + err.Error())
-	}
-	return p
+	return b.pack.find(k)
 }
 
 // Learn joins a baseline, which may be nil, with what a run saw. Names not
 // seen for decay days before the last day are dropped, where decay is above 0.
-func Learn(old *Baseline, seen []*Profile, decay int, benign []string) (*Header, []*Profile, error) {
-	by := map[Key]*Profile{}
-	add := func(p *Profile) {
-		if q := by[p.Key]; q != nil {
-			q.Merge(p)
-		} else {
-			by[p.Key] = p
-		}
-	}
+// The profiles that it returns are in order and may be gone through again.
+func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, iter.Seq[*Profile]) {
+	packs := slices.Clone(seen)
 	if old != nil {
 		benign = append(slices.Clone(old.Benign), benign...)
-		for i, line := range old.lines {
-			p := &Profile{}
-			if err := json.Unmarshal(line, p); err != nil {
-				return nil, nil, fmt.Errorf("line %d: %w", i+2, err)
-			}
-			if p.Principal != "" { // the sums are made anew
-				add(p)
-			}
-		}
+		packs = append(packs, &old.pack)
 	}
-	for _, p := range seen {
-		add(p)
-	}
+	benign = slices.Clone(benign)
 	slices.Sort(benign)
 	h := &Header{Format: Format, Version: Version, Decay: decay, Benign: slices.Compact(benign)}
+	all := All(packs...)
 	first := true
-	for _, p := range by {
+	for p := range all {
+		if p.Principal == "" {
+			continue
+		}
 		for _, d := range p.Days {
 			if first || d > h.To {
 				h.To = d
@@ -162,22 +138,53 @@ func Learn(old *Baseline, seen []*Profile, decay int, benign []string) (*Header,
 	}
 	if decay > 0 && !first {
 		h.From = max(h.From, h.To-Day(decay)+1)
-		for k, p := range by {
-			p.Decay(h.From)
-			if len(p.Days) == 0 && len(p.Bursts) == 0 {
-				delete(by, k)
+	}
+	callers := func(yield func(*Profile) bool) {
+		for p := range all {
+			if p.Principal == "" {
+				continue // the sums are made anew
+			}
+			if decay > 0 && !first {
+				p.Decay(h.From)
+				if len(p.Days) == 0 && len(p.Bursts) == 0 {
+					continue
+				}
+			}
+			if !yield(p) {
+				return
 			}
 		}
 	}
-	list := make([]*Profile, 0, len(by)+16)
-	for _, p := range by {
-		list = append(list, p)
+	own, groups := &Pack{}, sums(callers)
+	for _, p := range groups {
+		own.Add(p)
 	}
-	slices.SortFunc(list, func(a, b *Profile) int { return a.Compare(b.Key) })
-	list = append(list, sums(list)...)
-	slices.SortFunc(list, func(a, b *Profile) int { return a.Compare(b.Key) })
-	h.Profiles = len(list)
-	return h, list, nil
+	h.Profiles = len(groups)
+	for range callers {
+		h.Profiles++
+	}
+	// The sum of an account stands before its callers.
+	return h, func(yield func(*Profile) bool) {
+		next, stop := iter.Pull(All(own))
+		defer stop()
+		group, ok := next()
+		for p := range callers {
+			for ok && group.Compare(p.Key) < 0 {
+				if !yield(group) {
+					return
+				}
+				group, ok = next()
+			}
+			if !yield(p) {
+				return
+			}
+		}
+		for ; ok; group, ok = next() {
+			if !yield(group) {
+				return
+			}
+		}
+	}
 }
 
 // sum is the profile of many callers in the making. Networks and earlier
@@ -191,9 +198,9 @@ type sum struct {
 }
 
 // sums returns the profiles of accounts and of clouds.
-func sums(list []*Profile) []*Profile {
+func sums(callers iter.Seq[*Profile]) []*Profile {
 	by := map[Key]*sum{}
-	for _, p := range list {
+	for p := range callers {
 		for _, k := range []Key{{Cloud: p.Cloud, Account: p.Account}, {Cloud: p.Cloud}} {
 			s := by[k]
 			if s == nil {
@@ -234,7 +241,7 @@ func sums(list []*Profile) []*Profile {
 }
 
 // Write writes a baseline, compressed unless plain is set.
-func Write(w io.Writer, h *Header, profiles []*Profile, plain bool) (err error) {
+func Write(w io.Writer, h *Header, profiles iter.Seq[*Profile], plain bool) (err error) {
 	if !plain {
 		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 		if err != nil {
@@ -259,7 +266,7 @@ func Write(w io.Writer, h *Header, profiles []*Profile, plain bool) (err error) 
 	if err := line(h); err != nil {
 		return err
 	}
-	for _, p := range profiles {
+	for p := range profiles {
 		if err := line(p); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 
@@ -18,6 +19,34 @@ func profile(principal string, days ...Day) *Profile {
 		p.Networks = merge(p.Networks, []Seen{{Name: "198.51.100.0/24", First: d, Last: d}})
 	}
 	return p
+}
+
+func packOf(list ...*Profile) *Pack {
+	p := &Pack{}
+	for _, q := range list {
+		p.Add(q)
+	}
+	return p
+}
+
+// TestPack holds that a profile comes out of a pack as it went in.
+func TestPack(t *testing.T) {
+	p := profile("a", 10, 11, 40)
+	p.Hours, p.Callers = 1<<23|1, 7
+	p.APIs[0].Callers = 3
+	p.Regions = []Seen{{Name: "eu-west-1", First: -4, Last: 40}}
+	p.Bursts = []Burst{{Day: 12, APIs: []string{"ec2 DescribeInstances"}, Networks: []string{"198.51.100.0/24"}, Clients: []string{""}}}
+	pack := packOf(profile("b", 1), p, profile("c", 2))
+	for q := range All(pack) {
+		if q.Principal == "a" {
+			if d := cmp.Diff(p, q, cmpopts.EquateEmpty()); d != "" {
+				t.Error(d)
+			}
+		}
+	}
+	if pack.find(Key{"aws", "111122223333", "nobody"}) != nil || pack.find(p.Key) == nil {
+		t.Error("find is wrong")
+	}
 }
 
 func TestBeforeAndDecay(t *testing.T) {
@@ -62,7 +91,7 @@ func TestWriteRead(t *testing.T) {
 			parts = append(parts, part)
 		}
 		plain := rapid.Bool().Draw(rt, "plain")
-		write := func(h *Header, list []*Profile) []byte {
+		write := func(h *Header, list iter.Seq[*Profile]) []byte {
 			var b bytes.Buffer
 			if err := Write(&b, h, list, plain); err != nil {
 				rt.Fatal(err)
@@ -77,23 +106,19 @@ func TestWriteRead(t *testing.T) {
 				c := *p
 				all = append(all, &c)
 			}
-			h, list, err := Learn(old, part, 0, nil)
-			if err != nil {
-				rt.Fatal(err)
-			}
+			h, list := Learn(old, []*Pack{packOf(part...)}, 0, nil)
 			steps = write(h, list)
+			var err error
 			if old, err = Read(bytes.NewReader(steps)); err != nil {
 				rt.Fatal(err)
 			}
 		}
-		h, list, err := Learn(nil, all, 0, nil)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		// In two packs, as two workers fill them.
+		h, list := Learn(nil, []*Pack{packOf(all[:len(all)/2]...), packOf(all[len(all)/2:]...)}, 0, nil)
 		if once := write(h, list); !bytes.Equal(once, steps) {
 			rt.Fatalf("step by step and at once differ:\n%s\n%s", steps, once)
 		}
-		for _, p := range list {
+		for p := range list {
 			if diff := cmp.Diff(p, old.Profile(p.Key), cmpopts.EquateEmpty()); diff != "" {
 				rt.Fatal(diff)
 			}
@@ -117,7 +142,7 @@ func TestReadRefuses(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	h, list, _ := Learn(nil, []*Profile{profile("a", 1, 2)}, 0, nil)
+	h, list := Learn(nil, []*Pack{packOf(profile("a", 1, 2))}, 0, nil)
 	for _, plain := range []bool{true, false} {
 		var b bytes.Buffer
 		Write(&b, h, list, plain)
@@ -126,8 +151,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := Read(bytes.NewReader(data))
 		if err == nil {
-			for k := range b.index {
-				if p := b.Profile(k); p != nil {
+			for i := range b.pack.entries {
+				if p := b.Profile(b.pack.entries[i].Key); p != nil {
 					p.Before(3)
 				}
 			}

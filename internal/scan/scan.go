@@ -54,7 +54,7 @@ type Result struct {
 	// Rows is the seed profile's result, or that of [engine.Options].Rows.
 	Rows []finding.Row
 	// Profiles are what was learned, where [engine.Options].Learn is set.
-	Profiles []*history.Profile
+	Profiles []*history.Pack
 	// First and Last are the times of the first and last event, in
 	// nanoseconds; equal to zero when there is none.
 	First, Last int64
