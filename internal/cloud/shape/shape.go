@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v4"
 
@@ -161,19 +160,6 @@ func splitTarget(to string) []string {
 		return strings.Split(to, ">")
 	}
 	return strings.Split(to, ".")
-}
-
-// carried are the program's own schemas, read once.
-var carried = sync.OnceValues(Load)
-
-// Recognise returns the first of the program's schemas that the object has,
-// or nil.
-func Recognise(obj []byte) *Table {
-	ts, err := carried()
-	if err != nil {
-		return nil // ruled out by a test
-	}
-	return ts.Recognise(obj)
 }
 
 // Recognise returns the first schema that the object has, or nil.

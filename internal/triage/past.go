@@ -1,0 +1,179 @@
+package triage
+
+import (
+	"fmt"
+	"slices"
+
+	"vedette/internal/event"
+	"vedette/internal/finding"
+)
+
+// minDays is how many days of history it takes before what is new says
+// something, and what is known.
+const (
+	minDays   = 3
+	knownDays = 5
+)
+
+func (s *sheet) past(f *finding.Facts) {
+	h := &f.History
+	if h.Peers > 0 {
+		n, rare := 0., []string(nil)
+		for i := range f.Operations {
+			o := &f.Operations[i]
+			if n += o.Unusual; o.Unusual >= 0.5 {
+				rare = append(rare, o.API.Name)
+			}
+		}
+		slices.Sort(rare)
+		if s.add("unusual", n, 1) {
+			s.say("%s that few of the account's %d callers use: %s", count(len(rare), "operation"), h.Peers, few(rare, 6))
+		}
+	}
+	if h.Days < minDays {
+		if h.Days == 0 {
+			s.note("cold_start", "no history of this caller: nothing is said of what is new")
+		} else {
+			s.note("cold_start", "%s of history of this caller: too little to say what is new", count(h.Days, "day"))
+		}
+		return
+	}
+	fresh := 0
+	for i := range f.Operations {
+		if f.Operations[i].New {
+			fresh++
+		}
+	}
+	days := count(h.Days, "day")
+	if s.add("new_apis", float64(fresh), 1) {
+		s.say("%s never used by this %s in %s", count(fresh, "operation"), h.From, days)
+	}
+	if s.add("new_services", float64(len(h.NewServices)), 1) {
+		s.say("%s never used by this %s in %s: %s", count(len(h.NewServices), "service"), h.From, days, few(h.NewServices, 6))
+	}
+	if s.add("new_regions", float64(len(h.NewRegions)), 1) {
+		s.say("%s never used in %s: %s", count(len(h.NewRegions), "region"), days, few(h.NewRegions, 4))
+	}
+	if len(h.NewNetworks) > 0 {
+		if s.add("new_network", 1, 1) {
+			s.say("from a network not seen in %s: %s", days, few(h.NewNetworks, 3))
+		}
+	}
+	if len(h.NewClients) > 0 {
+		// No points: whoever knows the usual client can send its name.
+		s.note("new_client", "with a client not seen in %s: %s", days, few(h.NewClients, 3))
+	}
+	if h.Idle.Hours() >= 30*24 {
+		if s.add("dormant", 1, 1) {
+			s.say("the first call in %d days", int(h.Idle.Hours()/24))
+		}
+	}
+}
+
+// pageServices is how many services one page of a console asks, with those
+// that stand beside it on every page.
+const pageServices = 4
+
+// page reports whether the calls are those of a console's pages. Google marks
+// a browser by its user agent alone, which anyone can send.
+func page(f *finding.Facts) bool {
+	return f.Cloud != event.GCP && f.Console*10 >= f.Events*8 && len(f.Services) <= pageServices
+}
+
+// known takes away what history explains, and what one page of the console
+// does.
+func (s *sheet) known(f *finding.Facts, explicable float64) {
+	h := &f.History
+	private := slices.Contains(f.Networks, finding.PrivateNetwork)
+	if private && (h.Recurs >= minDays || h.From == "principal" && h.Days >= knownDays && h.Active >= minDays) {
+		s.note("private_network", "history takes nothing away: it came from private addresses without an endpoint, which are everybody's")
+	}
+	if f.Cloud != event.GCP && f.Console*10 >= f.Events*8 && h.From == "principal" && h.Days >= minDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !private {
+		if s.add("console_known", 1, 1) {
+			s.say("pages of the console, from networks that this caller used on %d of %s", h.Active, count(h.Days, "day"))
+		}
+	}
+	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && !private {
+		old := 0
+		for i := range f.Operations {
+			if !f.Operations[i].New {
+				old++
+			}
+		}
+		share := float64(old) / float64(len(f.Operations))
+		same := len(h.NewNetworks) == 0
+		if same && share >= 0.5 || share >= 0.9 {
+			from := "the same"
+			if !same {
+				from, share = "other", share/2
+			}
+			if s.add("known", explicable*share, 1) {
+				s.say("%d of %s used before, from %s networks, on %d of %s", old, count(len(f.Operations), "operation"), from, h.Active, count(h.Days, "day"))
+			}
+		}
+	}
+	if h.Recurs >= minDays && !private {
+		if s.add("recurs", explicable, 1) {
+			s.say("a burst like it on each of %d earlier days, from the same networks", h.Recurs)
+		}
+	}
+	if page(f) && len(h.NewNetworks) == 0 {
+		if s.add("console_page", 1, 1) {
+			s.say("pages of the console for %s load such reads at once", count(len(f.Services), "service"))
+		}
+	}
+}
+
+// Followed lists the calls beside and after discovery that matter. What
+// building is made of is left out where the caller builds.
+func Followed(f *finding.Facts) []finding.FollowOn {
+	var out []finding.FollowOn
+	kinds := telling(f)
+	for _, e := range f.Follow {
+		if e.Undone && f.Changes >= builderChanges {
+			continue // built and taken down again, or the other way round
+		}
+		if slices.Contains(kinds, followOn()[apiName(e.API)]) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// telling lists the kinds of follow-on that say something of the caller.
+func telling(f *finding.Facts) []string {
+	kinds := []string{"logging", "sharing", "keys", "policy", "secrets", "compute"}
+	if f.Changes >= builderChanges {
+		kinds = kinds[:3] // the others are what building is made of
+	}
+	return kinds
+}
+
+func (s *sheet) followed(f *finding.Facts) {
+	if len(f.Follow) == 0 {
+		return
+	}
+	by, requests := map[string][]string{}, map[string]int{}
+	for _, e := range Followed(f) {
+		text := e.API.Name
+		if e.Outcome == event.Denied {
+			text += " (refused)"
+		}
+		if s.worded {
+			if e.Requests > 1 {
+				text += fmt.Sprintf(" of %d", e.Requests)
+			}
+			text += " at " + e.Time.Format("15:04:05")
+		}
+		kind := followOn()[apiName(e.API)]
+		by[kind] = append(by[kind], text)
+		requests[kind] += e.Requests
+	}
+	for _, kind := range telling(f) {
+		if list := by[kind]; len(list) > 0 {
+			if s.add("follow_"+kind, float64(requests[kind]), 1) {
+				s.say("then %s", few(list, 4))
+			}
+		}
+	}
+}
