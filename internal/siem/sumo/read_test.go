@@ -167,8 +167,8 @@ func (r *reader) regex() (*regexp.Regexp, error) {
 			return nil, fmt.Errorf("%q in an expression", r.text[i])
 		case '/':
 			s := r.text[r.pos:i]
-			if strings.Contains("/"+s+"/", "//") || strings.Contains("/"+s+"/", "/*") || len(s) > 2300 {
-				return nil, fmt.Errorf("%q could be a comment, or is too long for a word", s)
+			if strings.Contains("/"+s+"/", "//") || strings.Contains("/"+s+"/", "/*") {
+				return nil, fmt.Errorf("%q could be a comment", s)
 			}
 			r.pos = i + 1
 			return regexp.Compile(s)

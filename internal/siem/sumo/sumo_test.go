@@ -508,7 +508,14 @@ func FuzzQuote(f *testing.F) {
 				t.Fatalf("%q holds what cannot be seen", cond)
 			}
 		}
-		_, steps, err := read("x\n| where "+cond+"\n", 0)
+		query := "x\n| where " + cond + "\n"
+		_, steps, err := read(query, 0)
+		if utf8.RuneCountInString(query) > limit {
+			if err == nil {
+				t.Fatalf("a query of %d characters is taken", utf8.RuneCountInString(query))
+			}
+			return
+		}
 		if err != nil || len(steps) != 1 {
 			t.Fatalf("%q: %d operators, %v", cond, len(steps), err)
 		}
