@@ -227,7 +227,7 @@ func FuzzIn(f *testing.F) {
 					t.Errorf("%q reads back as %q", a, tokens[2].text)
 				}
 			case 'r':
-				re := regexp.MustCompile(`(?s)` + escapes.ReplaceAllString(strings.ReplaceAll(tokens[2].text, `\/`, "/"), `\x{$1}`))
+				re := regexp.MustCompile(`(?s)` + goRegex(tokens[2].text))
 				for _, v := range values {
 					if !re.MatchString(v) {
 						t.Errorf("%q does not match %q", text, v)
@@ -266,7 +266,7 @@ func FuzzRegex(f *testing.F) {
 		if strings.Contains(tokens[2].text, "..?") {
 			t.Skip("holds what has no escape")
 		}
-		after, err := regexp.Compile(escapes.ReplaceAllString(strings.ReplaceAll(tokens[2].text, `\/`, "/"), `\x{$1}`))
+		after, err := regexp.Compile(goRegex(tokens[2].text))
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}

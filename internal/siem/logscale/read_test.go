@@ -313,12 +313,28 @@ func expressionOf(s string) error {
 	if strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsGraphic(c) }) {
 		return fmt.Errorf("an expression holds what cannot be seen")
 	}
-	_, err := regexp.Compile(escapes.ReplaceAllString(strings.ReplaceAll(s, `\/`, "/"), `\x{$1}`))
+	_, err := regexp.Compile(goRegex(s))
 	return err
 }
 
-// escapes are those that Go writes in another way.
-var escapes = regexp.MustCompile(`\\u([0-9a-f]{4})`)
+// goRegex writes an expression as Go takes it: the escapes that it lacks are
+// put in its own way. They are read from the left, or the second half of an
+// escaped backslash would start another.
+func goRegex(s string) string {
+	return escapes.ReplaceAllStringFunc(s, func(e string) string {
+		switch e[1] {
+		case '/':
+			return "/"
+		case 'u':
+			if len(e) == 6 {
+				return `\x{` + e[2:] + "}"
+			}
+		}
+		return e
+	})
+}
+
+var escapes = regexp.MustCompile(`(?s)\\(?:u[0-9a-f]{4}|.)`)
 
 func number(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 63)
