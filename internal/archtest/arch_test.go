@@ -49,6 +49,7 @@ var rooms = map[string][]string{
 	"hunt":      {"event", "finding", "siem"},
 	"respond":   {"event", "finding"},
 	"emulate":   {"event", "codec", "cloud"},
+	"live":      {"event", "finding"},
 	"tune":      {"event", "finding", "triage"},
 	"report":    {"event", "finding", "tune", "respond", "rehearse", "term"},
 	"scan":      {"event", "codec", "cloud", "history", "detection", "plan", "engine", "triage", "finding", "coverage", "seed"},
