@@ -20,6 +20,7 @@ const (
 	protoJSON                  // X-Amz-Target and JSON
 	protoREST                  // method and path, JSON answer
 	protoS3                    // method and path, XML answer
+	protoXML                   // method and path, XML answer of the query protocol's form
 	protoCBOR                  // Smithy RPC v2: /service/X/operation/Y and CBOR
 )
 
@@ -191,7 +192,10 @@ func (c *awsCall) standInHost(r *http.Request) {
 func (c *awsCall) route(r *http.Request, body []byte) (awsRoute, error) {
 	c.protocol = protoREST
 	path := r.URL.EscapedPath()
-	if c.service == "s3" {
+	switch c.service {
+	case "route53", "cloudfront":
+		c.protocol = protoXML
+	case "s3":
 		c.protocol = protoS3
 		// A bucket in the host name is put back into the path, where the
 		// table has it.
@@ -238,7 +242,7 @@ func hostOf(r *http.Request) string {
 }
 
 // secretParams are request parameters that CloudTrail leaves out or masks.
-var secretParams = regexp.MustCompile(`(?i)secret|password$|passphrase|token$|privatekey|userdata$|zipfile`)
+var secretParams = regexp.MustCompile(`(?i)secret|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
 
 func jsonParams(body []byte) map[string]any {
 	var in map[string]any
