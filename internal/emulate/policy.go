@@ -11,14 +11,18 @@ import (
 
 // Policy says what each principal may do: a list of actions such as
 // "ec2:Describe*" by the principal's own ARN (the role's, for its sessions),
-// by Azure object id or by e-mail. A principal without an entry may do
-// nothing; a nil Policy allows everything.
+// by Azure object id or by e-mail. A principal without an entry may do what "*"
+// may, or nothing where that has none either; a nil Policy allows everything.
 type Policy map[string][]string
 
 // Allows reports whether a principal may take an action. As in IAM, letter
 // case does not matter and * stands for any run of characters.
 func (p Policy) Allows(principal, action string) bool {
-	return p == nil || matchesAny(p[principal], action)
+	patterns, named := p[principal]
+	if !named {
+		patterns = p["*"]
+	}
+	return p == nil || matchesAny(patterns, action)
 }
 
 // matchesAny reports whether one of the patterns covers an action.
