@@ -1,0 +1,26 @@
+# What every shell script asks first: does each call go to the recorder? To be
+# read with "." and not to be run. Ends the script unless the proxy variables
+# name an address of this machine and nothing of a cloud is left out of the
+# proxy.
+
+require_loopback() {
+	[ -n "${HTTPS_PROXY:-}" ] || { echo "refused: HTTPS_PROXY is not set, so calls would go to the real cloud; run this through the recorder" >&2; exit 1; }
+	for proxy in "$HTTPS_PROXY" "${https_proxy:-$HTTPS_PROXY}"; do
+		case $proxy in
+		http://127.0.0.1:[0-9]* | http://localhost:[0-9]* | "http://[::1]:"[0-9]*)
+			# User names and paths could hide another host: a port ends it.
+			case ${proxy##*:} in
+			*[!0-9/]*) echo "refused: $proxy is not an address of this machine" >&2; exit 1 ;;
+			esac
+			;;
+		*) echo "refused: $proxy is not an address of this machine" >&2; exit 1 ;;
+		esac
+	done
+	for skipped in $(printf '%s' "${NO_PROXY:-},${no_proxy:-}" | tr ',' ' '); do
+		case $skipped in
+		127.0.0.1 | localhost | ::1) ;;
+		*) echo "refused: $skipped would go past the recorder" >&2; exit 1 ;;
+		esac
+	done
+}
+require_loopback
