@@ -2,29 +2,47 @@ package emulate
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// AWS stands in front of a moto server. It answers a call with moto's answer,
-// or refuses it where the Policy does, and writes down the CloudTrail record
-// of each. moto itself knows who a key belongs to, since users, roles and
-// sessions are made there.
+// AWS stands in front of a moto server, or of anything else that speaks as AWS
+// does. It answers a call with the server's answer, or refuses it where the
+// rules do, and writes down the CloudTrail record of each. The server itself
+// knows who a key belongs to, since users, roles and sessions are made there.
+//
+// It is safe for concurrent use. The zero value of every field but Stage and
+// Backend is fit for use.
 type AWS struct {
 	Stage   *Stage
 	Backend *url.URL
-	Policy  Policy
+	// Policy says what each principal may do, by ARN; nil allows everything.
+	Policy Policy
+	// ServiceControl are the actions that a service control policy denies to
+	// all principals, Boundary those that the permissions boundary of one
+	// does, by its ARN. Both go before Policy.
+	ServiceControl []string
+	Boundary       Policy
+	// Identities say who holds a key, where the server has no STS to ask or
+	// is not to be asked.
+	Identities []Identity
+	// AnyKey takes callers as the server takes them: whoever comes with a key
+	// that nobody made is the server's own user (moto's "moto", LocalStack's
+	// root), and where there is no STS an IAM user named after the key, of
+	// Account. Otherwise such a key is a fault.
+	AnyKey  bool
+	Account string
+	// Tolerant keeps a call that the server lacks: it is recorded with an
+	// internal failure, and NotImplemented lists it. Otherwise it is a fault.
+	Tolerant bool
 	// UserAgent rewrites the user agent before it is written down, to take
 	// out what names the machine that records.
 	UserAgent func(string) string
@@ -33,21 +51,46 @@ type AWS struct {
 
 	mu       sync.Mutex
 	records  []cloudTrailRecord
-	sessions map[string]userIdentity
+	sessions map[string]userIdentity // by access key
+	users    map[string]userIdentity // by access key, as the server said
 	skipped  map[string]int
+	counts   AWSCounts
+	marks    []NotImplemented
+	notes    []string
 	faults   []string
+}
+
+// AWSCounts says what was recorded.
+type AWSCounts struct {
+	Calls   int            // requests that came in
+	Records map[string]int // records by event source
 }
 
 // maxBody bounds what is read of a request or an answer.
 const maxBody = 8 << 20
 
 // Faults returns what the recorder could not do honestly: calls that it cannot
-// name, and answers by which moto says that it lacks the call. A recording
-// with faults must not be kept.
+// name, callers that it does not know, and, unless Tolerant, answers by which
+// the server says that it lacks the call. A recording with faults is not whole.
 func (a *AWS) Faults() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]string(nil), a.faults...)
+	return slices.Clone(a.faults)
+}
+
+// Notes returns what was taken for granted, each once: identities that were
+// made up because nobody could say who a key belongs to.
+func (a *AWS) Notes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.notes)
+}
+
+// Counts returns how much was recorded so far.
+func (a *AWS) Counts() AWSCounts {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return AWSCounts{a.counts.Calls, maps.Clone(a.counts.Records)}
 }
 
 // NotLogged returns how often each call was made that a trail of management
@@ -64,9 +107,17 @@ func (a *AWS) NotLogged() map[string]int {
 
 // ServeHTTP handles one call.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	a.mu.Lock()
+	a.counts.Calls++
+	a.mu.Unlock()
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if len(body) > maxBody {
+		a.fault(fmt.Sprintf("%s %s: more than %d bytes", r.Method, r.URL.Path, maxBody))
+		http.Error(w, "the recorder takes no request of this size", http.StatusRequestEntityTooLarge)
 		return
 	}
 	call, err := nameAWS(r, body)
@@ -77,32 +128,38 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	who, err := a.caller(r.Context(), call, body)
 	if err != nil {
-		a.fault(fmt.Sprintf("%s %s: caller: %v", call.service, call.event, err))
+		a.fault(call.name() + ": caller: " + err.Error())
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
 	at, from := a.Stage.Tick()
 	rec := a.record(call, who, at, from, r)
 
-	if !awsUncheckedActions[call.action] && !a.Policy.Allows(principalARN(who), call.action) {
-		rec.ErrorCode, rec.ErrorMessage = deniedCode(call), denialMessage(call, who.ARN)
+	if why := a.refusal(call, who); why != "" {
+		rec.ErrorCode, rec.ErrorMessage = deniedCode(call), denialMessage(call, who.ARN, why)
 		a.keep(call, rec)
 		writeDenial(w, call, rec.ErrorMessage, rec.RequestID)
 		return
 	}
 	status, header, answer, err := a.forward(r, body)
 	if err != nil {
-		a.fault(fmt.Sprintf("%s %s: %v", call.service, call.event, err))
+		a.fault(call.name() + ": " + err.Error())
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
+	lacks := lacksCall(call, status, header, answer)
 	switch {
-	case status == http.StatusNotImplemented || status >= 500:
-		a.fault(fmt.Sprintf("%s %s: moto answered %d", call.service, call.event, status))
+	case lacks != "" && a.Tolerant:
+		rec.ErrorCode, rec.ErrorMessage = internalFailure(call), unknownError
+		a.mark(call, rec, lacks)
+	case lacks != "":
+		a.fault(fmt.Sprintf("%s: not implemented: %s", call.name(), lacks))
 	case status >= 400:
-		rec.ErrorCode, rec.ErrorMessage = awsError(call, header, answer)
+		if rec.ErrorCode, rec.ErrorMessage = awsError(call, status, header, answer); rec.ErrorCode == "" {
+			a.fault(fmt.Sprintf("%s: answer %d without an error code", call.name(), status))
+		}
 	default:
-		a.answered(&rec, call, who, answer, at)
+		a.answered(r.Context(), &rec, call, who, answer, at)
 	}
 	a.keep(call, rec)
 	for k, vs := range header {
@@ -129,7 +186,7 @@ func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *
 		ReadOnly:           c.readOnly,
 		EventType:          "AwsApiCall",
 		ManagementEvent:    !c.data,
-		RecipientAccountID: who.AccountID,
+		RecipientAccountID: recipient(c, who),
 		EventCategory:      "Management",
 	}
 	if c.data {
@@ -147,7 +204,7 @@ func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *
 	if c.service == "s3" {
 		rec.UserAgent = "[" + rec.UserAgent + "]"
 		rec.RequestID = a.Stage.Token("s3RequestID", upperAlnum, 16)
-		rec.AdditionalEventData = map[string]any{"SignatureVersion": "SigV4", "AuthenticationMethod": "AuthHeader", "bytesTransferredIn": max(r.ContentLength, 0)}
+		rec.AdditionalEventData = map[string]any{"SignatureVersion": "SigV4", "AuthenticationMethod": authMethod(c), "bytesTransferredIn": max(r.ContentLength, 0)}
 		if rec.TLSDetails != nil {
 			rec.AdditionalEventData["CipherSuite"] = rec.TLSDetails.CipherSuite
 		}
@@ -156,159 +213,6 @@ func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *
 		}
 	}
 	return rec
-}
-
-// answered fills in what only a call that succeeded has: the answer of a
-// write, and the link from AssumeRole to the session that it made.
-func (a *AWS) answered(rec *cloudTrailRecord, c awsCall, who userIdentity, answer []byte, at time.Time) {
-	switch {
-	case c.service == "sts" && strings.HasPrefix(c.event, "AssumeRole"):
-		a.assumed(rec, who, answer, at)
-	case c.protocol == protoEC2 && !c.readOnly:
-		rec.ResponseElements = map[string]any{"requestId": rec.RequestID, "_return": true}
-	}
-}
-
-func (a *AWS) assumed(rec *cloudTrailRecord, who userIdentity, answer []byte, at time.Time) {
-	var doc struct{ Key, ID, ARN string }
-	if err := decodeDeep(answer, map[string]*string{
-		"AccessKeyId": &doc.Key, "AssumedRoleId": &doc.ID, "Arn": &doc.ARN,
-	}); err != nil || doc.Key == "" {
-		a.fault(fmt.Sprintf("%s: answer without a session: %v", rec.EventName, err))
-		return
-	}
-	roleARN, _ := rec.RequestParameters["roleArn"].(string)
-	account := accountOfARN(roleARN)
-	roleName := roleARN[strings.LastIndexByte(roleARN, '/')+1:]
-	// moto answers a web identity with a made-up role id: the role itself is
-	// asked, so that all sessions of a role have one issuer.
-	var roleID string
-	if err := a.ask(context.Background(), doc.Key, "iam", "Action=GetRole&Version=2010-05-08&RoleName="+url.QueryEscape(roleName),
-		map[string]*string{"RoleId": &roleID}); err != nil || roleID == "" {
-		a.fault(fmt.Sprintf("%s: role %s: no id: %v", rec.EventName, roleName, err))
-		return
-	}
-	_, sessionName, _ := strings.Cut(doc.ID, ":")
-	doc.ID = roleID + ":" + sessionName
-	life := int64(3600)
-	if d, ok := rec.RequestParameters["durationSeconds"].(int64); ok {
-		life = d
-	}
-	// The session token belongs to the record too, but has no business in a
-	// sample; the secret is in neither.
-	rec.ResponseElements = map[string]any{
-		"credentials": map[string]any{
-			"accessKeyId": doc.Key,
-			"expiration":  at.Add(time.Duration(life) * time.Second).UTC().Format("Jan 2, 2006, 3:04:05 PM"),
-		},
-		"assumedRoleUser": map[string]any{"assumedRoleId": doc.ID, "arn": doc.ARN},
-	}
-	rec.Resources = []awsResource{{account, "AWS::IAM::Role", roleARN}}
-	rec.RecipientAccountID = account
-	session := userIdentity{
-		Type: "AssumedRole", PrincipalID: doc.ID, ARN: doc.ARN, AccountID: account, AccessKeyID: doc.Key,
-		SessionContext: &sessionContext{
-			SessionIssuer: sessionIssuer{"Role", roleID, roleARN, account, roleName},
-			Attributes:    sessionAttributes{at.UTC().Format(time.RFC3339), "false"},
-		},
-	}
-	if who.Type == "WebIdentityUser" {
-		session.SessionContext.WebIDFederationData = &webIDFederationData{who.IdentityProvider, map[string]string{}}
-		audience := strings.TrimPrefix(who.PrincipalID, who.IdentityProvider+":")
-		rec.ResponseElements["subjectFromWebIdentityToken"] = who.UserName
-		rec.ResponseElements["provider"] = who.IdentityProvider
-		rec.ResponseElements["audience"] = strings.TrimSuffix(audience, ":"+who.UserName)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.sessions == nil {
-		a.sessions = map[string]userIdentity{}
-	}
-	a.sessions[doc.Key] = session
-}
-
-// caller resolves an access key: sessions from the AssumeRole call that made
-// them, users by asking moto, web identities from the token they show.
-func (a *AWS) caller(ctx context.Context, c awsCall, body []byte) (userIdentity, error) {
-	if c.key == "" {
-		if c.event != "AssumeRoleWithWebIdentity" {
-			return userIdentity{}, fmt.Errorf("unsigned call")
-		}
-		return webIdentity(body)
-	}
-	a.mu.Lock()
-	who, ok := a.sessions[c.key]
-	a.mu.Unlock()
-	if ok {
-		return who, nil
-	}
-	var arn, id, account string
-	if err := a.ask(ctx, c.key, "sts", "Action=GetCallerIdentity&Version=2011-06-15",
-		map[string]*string{"Arn": &arn, "UserId": &id, "Account": &account}); err != nil {
-		return userIdentity{}, err
-	}
-	if !strings.HasPrefix(arn, "arn:aws:iam::") || !strings.Contains(arn, ":user/") || len(id) < 17 {
-		return userIdentity{}, fmt.Errorf("key %s is nobody's (%s)", c.key, arn)
-	}
-	// moto's user ids lack the prefix and the capital letters of AWS's.
-	id = "AIDA" + strings.ToUpper(id[:17])
-	return userIdentity{
-		Type: "IAMUser", PrincipalID: id, ARN: arn, AccountID: account, AccessKeyID: c.key,
-		UserName: arn[strings.LastIndexByte(arn, '/')+1:],
-	}, nil
-}
-
-// ask puts a question of the recorder's own to moto and reads the named
-// elements of the answer. moto does not check signatures.
-func (a *AWS) ask(ctx context.Context, key, service, form string, want map[string]*string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Backend.String(), strings.NewReader(form))
-	if err != nil {
-		return err
-	}
-	req.Host = service + ".us-east-1.amazonaws.com"
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+"/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return err
-	}
-	return decodeDeep(answer, want)
-}
-
-// webIdentity reads subject, audience and issuer from the token of an
-// AssumeRoleWithWebIdentity call. The token itself is not kept.
-func webIdentity(body []byte) (userIdentity, error) {
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return userIdentity{}, err
-	}
-	part := strings.Split(form.Get("WebIdentityToken"), ".")
-	if len(part) != 3 {
-		return userIdentity{}, fmt.Errorf("not a JSON web token")
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(part[1])
-	if err != nil {
-		return userIdentity{}, fmt.Errorf("token: %w", err)
-	}
-	var claims struct {
-		Issuer   string `json:"iss"`
-		Subject  string `json:"sub"`
-		Audience string `json:"aud"`
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return userIdentity{}, fmt.Errorf("token: %w", err)
-	}
-	account := accountOfARN(form.Get("RoleArn"))
-	provider := fmt.Sprintf("arn:aws:iam::%s:oidc-provider/%s", account, strings.TrimPrefix(claims.Issuer, "https://"))
-	return userIdentity{
-		Type: "WebIdentityUser", PrincipalID: provider + ":" + claims.Audience + ":" + claims.Subject,
-		UserName: claims.Subject, IdentityProvider: provider,
-	}, nil
 }
 
 func (a *AWS) forward(r *http.Request, body []byte) (int, http.Header, []byte, error) {
@@ -339,13 +243,17 @@ func (a *AWS) forward(r *http.Request, body []byte) (int, http.Header, []byte, e
 func (a *AWS) keep(c awsCall, rec cloudTrailRecord) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c.data && !a.DataEvents {
+	if c.unlogged || c.data && !a.DataEvents {
 		if a.skipped == nil {
 			a.skipped = map[string]int{}
 		}
 		a.skipped[c.event]++
 		return
 	}
+	if a.counts.Records == nil {
+		a.counts.Records = map[string]int{}
+	}
+	a.counts.Records[rec.EventSource]++
 	a.records = append(a.records, rec)
 }
 
@@ -355,64 +263,29 @@ func (a *AWS) fault(text string) {
 	a.faults = append(a.faults, text)
 }
 
-// principalARN is what a policy is attached to: the user, or the role behind a
-// session.
-func principalARN(who userIdentity) string {
-	if who.SessionContext != nil {
-		return who.SessionContext.SessionIssuer.ARN
+func (a *AWS) note(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !slices.Contains(a.notes, text) {
+		a.notes = append(a.notes, text)
 	}
-	return who.ARN
 }
 
-var errorCodeTail = regexp.MustCompile(`^.*#|:.*$`)
-
-// awsError reads code and message of an answer that is an error, in the form
-// in which CloudTrail writes them.
-func awsError(c awsCall, header http.Header, answer []byte) (code, message string) {
-	switch c.protocol {
-	case protoJSON, protoREST:
-		var doc map[string]any
-		_ = json.Unmarshal(answer, &doc)
-		code, _ = doc["__type"].(string)
-		if h := header.Get("X-Amzn-Errortype"); h != "" {
-			code = h
-		}
-		code = errorCodeTail.ReplaceAllString(code, "")
-		for _, k := range []string{"message", "Message"} {
-			if m, ok := doc[k].(string); ok {
-				message = m
-			}
-		}
-	default:
-		_ = decodeDeep(answer, map[string]*string{"Code": &code, "Message": &message})
+// recipient is the account whose trail holds the record: the caller's, or, of
+// callers that belong to no account, that of the role they ask for.
+func recipient(c awsCall, who userIdentity) string {
+	if who.AccountID != "" {
+		return who.AccountID
 	}
-	if c.protocol == protoEC2 && code != "" {
-		code = "Client." + code
-	}
-	return code, message
+	role, _ := c.params["roleArn"].(string)
+	return accountOfARN(role)
 }
 
-// decodeDeep finds the first element of each name, however deep it lies.
-func decodeDeep(doc []byte, want map[string]*string) error {
-	d := xml.NewDecoder(bytes.NewReader(doc))
-	for {
-		t, err := d.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("answer: %w", err)
-		}
-		el, ok := t.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		if to := want[el.Name.Local]; to != nil && *to == "" {
-			if err := d.DecodeElement(to, &el); err != nil {
-				return fmt.Errorf("answer: %w", err)
-			}
-		}
+func authMethod(c awsCall) string {
+	if c.presign {
+		return "QueryString"
 	}
+	return "AuthHeader"
 }
 
 func tlsName(v uint16) string {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,22 +47,62 @@ func (a *AWS) Deliver(root string) ([]string, error) {
 	}
 	var paths []string
 	for _, o := range order {
-		recs := group[o]
-		slices.SortFunc(recs, func(a, b cloudTrailRecord) int { return strings.Compare(a.EventID, b.EventID) })
-		body, err := marshal(map[string]any{"Records": recs})
+		rel, err := a.object(root, o.account, o.region, o.slot.Add(2*delivery), group[o])
 		if err != nil {
-			return nil, fmt.Errorf("deliver: %w", err)
+			return nil, err
 		}
-		sent := o.slot.Add(2 * delivery).UTC()
-		name := fmt.Sprintf("%s_CloudTrail_%s_%s_%s.json.gz", o.account, o.region, sent.Format("20060102T1504Z"), a.Stage.Token("object", alnum, 16))
-		rel := filepath.Join("AWSLogs", o.account, "CloudTrail", o.region, sent.Format("2006"), sent.Format("01"), sent.Format("02"), name)
-		if err := writeFile(filepath.Join(root, rel), gzipped(body)); err != nil {
-			return nil, fmt.Errorf("deliver: %w", err)
-		}
-		paths = append(paths, filepath.ToSlash(rel))
+		paths = append(paths, rel)
 	}
 	slices.Sort(paths)
 	return paths, nil
+}
+
+// Flush writes the records that no Flush wrote before, as they lie there when
+// CloudTrail delivers: one object for each account and region, named for the
+// five minutes that end now or next. Records that could not be written are kept
+// for the next time. It returns the paths relative to root, sorted.
+func (a *AWS) Flush(root string) ([]string, error) {
+	a.mu.Lock()
+	records := a.records
+	a.records = nil
+	a.mu.Unlock()
+	group := map[[2]string][]cloudTrailRecord{}
+	for _, r := range records {
+		k := [2]string{r.RecipientAccountID, r.AWSRegion}
+		group[k] = append(group[k], r)
+	}
+	sent := a.Stage.Now().Add(delivery - 1).Truncate(delivery)
+	var paths []string
+	var failed []error
+	for k, recs := range group {
+		rel, err := a.object(root, k[0], k[1], sent, recs)
+		if err != nil {
+			failed = append(failed, err)
+			a.mu.Lock()
+			a.records = append(a.records, recs...)
+			a.mu.Unlock()
+			continue
+		}
+		paths = append(paths, rel)
+	}
+	slices.Sort(paths)
+	return paths, errors.Join(failed...)
+}
+
+// object writes one object of a trail, its records in no order.
+func (a *AWS) object(root, account, region string, sent time.Time, recs []cloudTrailRecord) (string, error) {
+	slices.SortFunc(recs, func(a, b cloudTrailRecord) int { return strings.Compare(a.EventID, b.EventID) })
+	body, err := marshal(map[string]any{"Records": recs})
+	if err != nil {
+		return "", fmt.Errorf("deliver: %w", err)
+	}
+	sent = sent.UTC()
+	name := fmt.Sprintf("%s_CloudTrail_%s_%s_%s.json.gz", account, region, sent.Format("20060102T1504Z"), a.Stage.Token("object", alnum, 16))
+	rel := filepath.Join("AWSLogs", account, "CloudTrail", region, sent.Format("2006"), sent.Format("01"), sent.Format("02"), name)
+	if err := writeFile(filepath.Join(root, rel), gzipped(body)); err != nil {
+		return "", fmt.Errorf("deliver: %w", err)
+	}
+	return filepath.ToSlash(rel), nil
 }
 
 // Redeliver copies a delivered object to a second name, as happens when
@@ -189,9 +230,15 @@ func gunzipped(zipped []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// writeFile makes a file appear whole: whoever watches the folder never reads
+// a part of it.
 func writeFile(name string, body []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(name, body, 0o644)
+	part := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".part")
+	if err := os.WriteFile(part, body, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, name)
 }

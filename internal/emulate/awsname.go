@@ -1,14 +1,12 @@
 package emulate
 
 import (
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -22,6 +20,8 @@ const (
 	protoJSON                  // X-Amz-Target and JSON
 	protoREST                  // method and path, JSON answer
 	protoS3                    // method and path, XML answer
+	protoXML                   // method and path, XML answer of the query protocol's form
+	protoCBOR                  // Smithy RPC v2: /service/X/operation/Y and CBOR
 )
 
 // awsCall is one request as CloudTrail would name it.
@@ -34,17 +34,24 @@ type awsCall struct {
 	event    string // eventName
 	action   string // IAM action
 	data     bool   // a data event
+	unlogged bool   // CloudTrail does not log it, whatever is asked
 	readOnly bool
 	params   map[string]any
 	bucket   string
-	host     string
+	host     string // what the provider sees as host, "" where that is not known
+	query    bool   // the client understands the error codes of the query protocol
+	presign  bool   // the signature is in the query
 }
 
+// name is the call for people: service and event.
+func (c awsCall) name() string { return c.service + " " + c.event }
+
 var (
-	// credentialScope is the part of a SigV4 Authorization header that says
-	// whose key, which region and which service.
-	credentialScope = regexp.MustCompile(`Credential=([A-Z0-9]{16,128})/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request`)
+	// credentialScope is the part of a SigV4 signature that says whose key,
+	// which region and which service. Stand-ins take keys of any form.
+	credentialScope = regexp.MustCompile(`^([^/,\s]{1,128})/\d{8}/([a-z0-9-]+)/([A-Za-z0-9_.-]+)/aws4_request`)
 	awsHost         = regexp.MustCompile(`^(?:[^.]+\.)*?([a-z0-9-]+)(?:\.([a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com$`)
+	awsDomain       = regexp.MustCompile(`\.(?:amazonaws\.com(?:\.cn)?|api\.aws|on\.aws)$`)
 )
 
 // readOnlyOverride lists the calls whose readOnly flag does not follow from
@@ -55,80 +62,140 @@ var readOnlyOverride = map[string]bool{
 	"GetSessionToken": false, "GetFederationToken": false,
 }
 
-// eventSources lists the services whose event source is not their signing name.
-var eventSources = map[string]string{"email": "ses", "aws-marketplace": "aws-marketplace"}
-
-// globalServices are recorded in us-east-1 wherever the caller signs for
-// (CloudTrail User Guide, "Global service events").
-var globalServices = []string{"iam", "cloudfront", "route53", "organizations"}
-
 var errUnknownCall = errors.New("no event name known for this call")
 
 // nameAWS works out what CloudTrail would call a request. The body has been
-// read already. errUnknownCall means that the route table lacks the call: a
-// name is never made up.
+// read already. errUnknownCall means that the tables lack the call: a name is
+// never made up.
 func nameAWS(r *http.Request, body []byte) (awsCall, error) {
-	c := awsCall{host: hostOf(r)}
-	if m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
-		c.key, c.region, c.service = m[1], m[2], m[3]
-	} else if m := awsHost.FindStringSubmatch(c.host); m != nil {
-		c.service, c.region = m[1], m[2]
+	c := awsCall{host: hostOf(r), query: r.Header.Get("X-Amzn-Query-Mode") == "true"}
+	c.signedBy(r)
+	direct := !awsDomain.MatchString(c.host)
+	target := r.Header.Get("X-Amz-Target")
+	form, err := callForm(r, body)
+	if err != nil {
+		return c, err
+	}
+	if c.service == "" && direct && strings.HasPrefix(form.Get("Action"), "AssumeRoleWith") {
+		// The only unsigned calls that a stand-in's address cannot name.
+		c.service = "sts"
 	}
 	if c.service == "" {
 		return c, fmt.Errorf("%w: neither a signature nor a service in host %q", errUnknownCall, c.host)
 	}
-	if c.region == "" || slices.Contains(globalServices, c.service) {
+	if c.region == "" {
 		c.region = "us-east-1"
 	}
-	c.source = c.service + ".amazonaws.com"
-	if s := eventSources[c.service]; s != "" {
-		c.source = s + ".amazonaws.com"
-	}
-
-	target := r.Header.Get("X-Amz-Target")
-	form := url.Values{}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		v, err := url.ParseQuery(string(body))
-		if err != nil {
-			return c, fmt.Errorf("form of a call to %s: %w", c.service, err)
-		}
-		form = v
-	}
-	switch {
+	route := awsRoute{log: "management"}
+	switch operation, isCBOR := cborOperation(r); {
+	case isCBOR:
+		c.protocol, c.event, c.params = protoCBOR, operation, cborParams(body)
 	case target != "":
-		c.protocol = protoJSON
-		c.event = target[strings.LastIndexByte(target, '.')+1:]
-		c.action = c.service + ":" + c.event
-		c.params = jsonParams(body)
+		c.protocol, c.event, c.params = protoJSON, target[strings.LastIndexByte(target, '.')+1:], jsonParams(body)
+	case form.Get("Action") != "" && c.service == "ec2":
+		c.protocol, c.event, c.params = protoEC2, form.Get("Action"), ec2Params(form)
 	case form.Get("Action") != "":
-		c.protocol = protoQuery
-		c.event = form.Get("Action")
-		c.action = c.service + ":" + c.event
-		if c.service == "ec2" {
-			c.protocol = protoEC2
-			c.params = ec2Params(form)
-		} else {
-			c.params = queryParams(form)
-		}
+		c.protocol, c.event, c.params = protoQuery, form.Get("Action"), queryParams(form)
 	default:
-		c.protocol = protoREST
-		if err := c.route(r, body); err != nil {
+		if route, err = c.route(r, body); err != nil {
 			return c, err
 		}
+		c.event = route.event
 	}
+	src := awsTable().source(c.service, c.host, route.endpoint, target)
+	c.source = src.source + ".amazonaws.com"
+	if src.region != "" {
+		c.region = src.region
+	}
+	switch {
+	case route.action != "":
+		c.action = route.action
+	case src.action == "METHOD":
+		c.action = c.service + ":" + r.Method
+	default:
+		c.action = src.action + ":" + c.event
+	}
+	log := route.log
+	if log == "management" {
+		log = awsTable().log(c.service, c.host, route.endpoint, c.event)
+	}
+	c.data, c.unlogged = log == "data", log == "none"
 	if ro, known := readOnlyOverride[c.event]; known {
 		c.readOnly = ro
 	} else {
 		c.readOnly = readVerb.MatchString(c.event)
+	}
+	if direct {
+		c.standInHost(r)
 	}
 	return c, nil
 }
 
 var readVerb = regexp.MustCompile(`^(?:Describe|List|Get|Head|Search|Lookup|BatchGet|Scan|Query|Select|Simulate)`)
 
-func (c *awsCall) route(r *http.Request, body []byte) error {
-	path := r.URL.Path
-	if c.service == "s3" {
+// signedBy reads key, region and service from the signature, in the header or
+// in the query; without one, service and region come from the host.
+func (c *awsCall) signedBy(r *http.Request) {
+	scope := r.URL.Query().Get("X-Amz-Credential")
+	c.presign = scope != ""
+	if _, s, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		scope, c.presign = s, false
+	}
+	if m := credentialScope.FindStringSubmatch(scope); m != nil {
+		c.key, c.region, c.service = m[1], m[2], m[3]
+	} else if m := awsHost.FindStringSubmatch(c.host); m != nil {
+		c.service, c.region = m[1], m[2]
+	}
+}
+
+// callForm returns the form of a query call, which may be in the body or in
+// the address.
+func callForm(r *http.Request, body []byte) (url.Values, error) {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, fmt.Errorf("form of a call to %s: %w", r.Host, err)
+		}
+		if form.Get("Action") != "" {
+			return form, nil
+		}
+	}
+	if q := r.URL.Query(); q.Get("Action") != "" && q.Get("Version") != "" {
+		return q, nil
+	}
+	return url.Values{}, nil
+}
+
+// standInHost puts the host that the provider would have seen in place of a
+// stand-in's own address. Only S3 writes it outside of the TLS details, which
+// a call without TLS lacks.
+func (c *awsCall) standInHost(r *http.Request) {
+	bucket, _, inHost := strings.Cut(c.host, ".s3.")
+	account := r.Header.Get("X-Amz-Account-Id")
+	c.host = ""
+	if c.service != "s3" {
+		return
+	}
+	switch {
+	case account != "":
+		c.host = account + ".s3-control." + c.region + ".amazonaws.com"
+	case inHost:
+		c.host = bucket + ".s3." + c.region + ".amazonaws.com"
+	default:
+		c.host = "s3." + c.region + ".amazonaws.com"
+	}
+	c.params["Host"] = c.host
+}
+
+// route finds the operation of a REST call, and its parameters in path, query
+// and body.
+func (c *awsCall) route(r *http.Request, body []byte) (awsRoute, error) {
+	c.protocol = protoREST
+	path := r.URL.EscapedPath()
+	switch c.service {
+	case "route53", "cloudfront":
+		c.protocol = protoXML
+	case "s3":
 		c.protocol = protoS3
 		// A bucket in the host name is put back into the path, where the
 		// table has it.
@@ -136,108 +203,37 @@ func (c *awsCall) route(r *http.Request, body []byte) error {
 			path = "/" + b + strings.TrimSuffix(path, "/")
 		}
 	}
-	if len(path) > 1 {
-		path = strings.TrimSuffix(path, "/")
+	row, vars, ok := awsTable().findRoute(c.service, c.host, path, r)
+	if !ok {
+		return row, fmt.Errorf("%w: %s %s %s?%s", errUnknownCall, c.service, r.Method, path, r.URL.RawQuery)
 	}
-	query := r.URL.Query()
-	for _, row := range awsRoutes() {
-		if row.service != c.service || row.method != r.Method || row.query != "-" && !query.Has(row.query) {
-			continue
+	c.params = map[string]any{}
+	for k, v := range vars {
+		c.params[k] = v
+	}
+	for k, v := range r.URL.Query() {
+		switch {
+		case strings.HasPrefix(strings.ToLower(k), "x-amz-"), k == "x-id", secretParams.MatchString(k):
+		case c.service == "s3":
+			c.params[k] = strings.Join(v, ",")
+		case len(v) > 1:
+			c.params[lowerFirst(k)] = v
+		default:
+			c.params[lowerFirst(k)] = v[0]
 		}
-		vars, ok := matchPath(row.path, path)
-		if !ok {
-			continue
-		}
-		c.event, c.action, c.data = row.event, row.action, row.log == "data"
-		c.params = map[string]any{}
-		for k, v := range vars {
-			c.params[k] = v
-		}
+	}
+	switch c.service {
+	case "s3":
 		c.bucket = vars["bucketName"]
-		if c.service == "s3" {
-			c.params["Host"] = c.host
-			if row.query != "-" {
-				c.params[row.query] = query.Get(row.query)
-			}
-			return nil
-		}
-		for k := range query {
-			c.params[lowerFirst(k)] = query.Get(k)
-		}
-		for k, v := range jsonParams(body) {
-			c.params[k] = v
-		}
-		return nil
+		c.params["Host"] = c.host
+		return row, nil
+	case "lambda":
+		defer delete(c.params, "environment") // the guide: left out of the records
 	}
-	return fmt.Errorf("%w: %s %s %s?%s", errUnknownCall, c.service, r.Method, path, r.URL.RawQuery)
-}
-
-type awsRoute struct{ service, method, path, query, event, action, log string }
-
-//go:embed awsroutes.tsv
-var awsRoutesTSV string
-
-// awsRoutes returns the table in the order of the file: a row with a
-// sub-resource stands before the row without one.
-func awsRoutes() []awsRoute {
-	var rows []awsRoute
-	for _, f := range tableRows(awsRoutesTSV, 7) {
-		rows = append(rows, awsRoute{f[0], f[1], f[2], f[3], f[4], f[5], f[6]})
+	for k, v := range jsonParams(body) {
+		c.params[k] = v
 	}
-	return rows
-}
-
-// tableRows splits a tab-separated table with a header row into rows of n
-// fields, leaving out the header, comments and any line of another width.
-func tableRows(table string, n int) [][]string {
-	var rows [][]string
-	header := true
-	for line := range strings.Lines(table) {
-		line = strings.TrimRight(line, "\r\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if header {
-			header = false
-			continue
-		}
-		if len(f) == n {
-			rows = append(rows, f)
-		}
-	}
-	return rows
-}
-
-// matchPath holds a path against a pattern and returns what its variables
-// stand for. {x} is one segment, {x+} one or more to the end.
-func matchPath(pattern, path string) (map[string]string, bool) {
-	vars := map[string]string{}
-	want := strings.Split(strings.Trim(pattern, "/"), "/")
-	have := strings.Split(strings.Trim(path, "/"), "/")
-	for i, w := range want {
-		if name, ok := strings.CutSuffix(w, "+}"); ok && i < len(have) && have[i] != "" {
-			vars[name[1:]] = strings.Join(have[i:], "/")
-			return vars, true
-		}
-		if i >= len(have) {
-			return nil, false
-		}
-		open, rest, isVar := strings.Cut(w, "{")
-		if !isVar {
-			if w != have[i] {
-				return nil, false
-			}
-			continue
-		}
-		name, end, _ := strings.Cut(rest, "}")
-		v, ok := strings.CutPrefix(have[i], open)
-		if !ok || !strings.HasSuffix(v, end) || len(v) <= len(end) {
-			return nil, false
-		}
-		vars[name] = strings.TrimSuffix(v, end)
-	}
-	return vars, len(want) == len(have)
+	return row, nil
 }
 
 func hostOf(r *http.Request) string {
@@ -246,7 +242,7 @@ func hostOf(r *http.Request) string {
 }
 
 // secretParams are request parameters that CloudTrail leaves out or masks.
-var secretParams = regexp.MustCompile(`(?i)secret|password$|passphrase|token$|privatekey|userdata$|zipfile`)
+var secretParams = regexp.MustCompile(`(?i)secret|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
 
 func jsonParams(body []byte) map[string]any {
 	var in map[string]any

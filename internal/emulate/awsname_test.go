@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -81,7 +83,7 @@ func TestCallsAreNamedAsCloudTrailNamesThem(t *testing.T) {
 		{"s3 head bucket is a data event", signed("HEAD", "https://b.s3.eu-west-1.amazonaws.com/", "", "eu-west-1", "s3"),
 			"", want{"s3.amazonaws.com", "HeadBucket", "s3:ListBucket", "eu-west-1", true, true, `{"Host":"b.s3.eu-west-1.amazonaws.com","bucketName":"b"}`}},
 		{"s3 list objects of either version", signed("GET", "https://b.s3.eu-west-1.amazonaws.com/?list-type=2", "", "eu-west-1", "s3"),
-			"", want{"s3.amazonaws.com", "ListObjects", "s3:ListBucket", "eu-west-1", true, true, `{"Host":"b.s3.eu-west-1.amazonaws.com","bucketName":"b"}`}},
+			"", want{"s3.amazonaws.com", "ListObjects", "s3:ListBucket", "eu-west-1", true, true, `{"Host":"b.s3.eu-west-1.amazonaws.com","bucketName":"b","list-type":"2"}`}},
 		{"s3 object", signed("GET", "https://b.s3.eu-west-1.amazonaws.com/a/b/c.txt", "", "eu-west-1", "s3"),
 			"", want{"s3.amazonaws.com", "GetObject", "s3:GetObject", "eu-west-1", true, true, `{"Host":"b.s3.eu-west-1.amazonaws.com","bucketName":"b","key":"a/b/c.txt"}`}},
 	} {
@@ -127,7 +129,8 @@ func TestAnUnsignedCallIsKnownByItsHost(t *testing.T) {
 func TestAnUnknownCallGetsNoName(t *testing.T) {
 	for _, r := range []*http.Request{
 		signed("GET", "https://eks.eu-west-1.amazonaws.com/no-such-thing", "", "eu-west-1", "eks"),
-		signed("POST", "https://s3.eu-west-1.amazonaws.com/b?delete", "", "eu-west-1", "s3"),
+		signed("GET", "https://s3.eu-west-1.amazonaws.com/b?analytics", "", "eu-west-1", "s3"), // a list, of which no source gives the name
+		signed("POST", "https://lambda.eu-west-1.amazonaws.com/2018-10-31/layers/l/versions/1/policy", "", "eu-west-1", "lambda"),
 		httptest.NewRequest("GET", "https://example.com/", nil),
 	} {
 		if got, err := nameAWS(r, nil); !errors.Is(err, errUnknownCall) {
@@ -146,20 +149,52 @@ func TestRouteTablesAreWhole(t *testing.T) {
 		}
 		return n
 	}
-	if got, want := len(awsRoutes()), lines(awsRoutesTSV); got != want || want < 50 {
+	if got, want := len(irregularRoutes()), lines(awsRoutesTSV); got != want || want < 150 {
 		t.Errorf("%d of %d rows of awsroutes.tsv have all fields", got, want)
+	}
+	if got := len(operationRoutes()); got < 8000 {
+		t.Errorf("operations.gz has %d operations", got)
+	}
+	if got, want := len(tableRows(awsSourcesTSV, 6)), lines(awsSourcesTSV); got != want || want < 20 {
+		t.Errorf("%d of %d rows of awssources.tsv have all fields", got, want)
+	}
+	if got, want := len(tableRows(awsLoggedTSV, 5)), lines(awsLoggedTSV); got != want || want < 60 {
+		t.Errorf("%d of %d rows of awslogged.tsv have all fields", got, want)
 	}
 	if got, want := len(gcpRoutes()), lines(gcpRoutesTSV); got != want || want < 15 {
 		t.Errorf("%d of %d rows of gcproutes.tsv have all fields", got, want)
 	}
-	for i, row := range awsRoutes() {
+	for _, row := range irregularRoutes() {
 		if row.log != "management" && row.log != "data" {
 			t.Errorf("%s: log %q", row.event, row.log)
 		}
-		for _, before := range awsRoutes()[:i] {
-			if before.service == row.service && before.method == row.method && before.path == row.path && before.query == "-" {
-				t.Errorf("%s can never be reached: %s stands before it", row.event, before.event)
+	}
+	for _, f := range tableRows(awsLoggedTSV, 5) {
+		if f[3] != "data" && f[3] != "none" {
+			t.Errorf("%s %s: log %q", f[0], f[2], f[3])
+		}
+	}
+}
+
+// TestEveryRouteIsReached asks for every call of the tables by an address made
+// of its own pattern, and wants its own name back.
+func TestEveryRouteIsReached(t *testing.T) {
+	for _, row := range append(irregularRoutes(), operationRoutes()...) {
+		path := regexp.MustCompile(`\{(\w+)\+?\}`).ReplaceAllString(row.path, "x-$1")
+		query := url.Values{}
+		r := httptest.NewRequest(row.method, "https://"+row.endpoint+".eu-west-1.amazonaws.com/", nil)
+		for _, n := range row.needs {
+			if name, ok := strings.CutPrefix(n, "@"); ok {
+				r.Header.Set(name, "x")
+				continue
 			}
+			k, v, _ := strings.Cut(n, "=")
+			query.Set(k, v)
+		}
+		r.URL.RawQuery = query.Encode()
+		got, _, ok := awsTable().findRoute(row.service, hostOf(r), path, r)
+		if !ok || got.event != row.event {
+			t.Errorf("%s %s %s?%s: named %q, want %s", row.service, row.method, path, r.URL.RawQuery, got.event, row.event)
 		}
 	}
 }

@@ -38,7 +38,7 @@ type userIdentity struct {
 }
 
 type sessionContext struct {
-	SessionIssuer       sessionIssuer        `json:"sessionIssuer"`
+	SessionIssuer       *sessionIssuer       `json:"sessionIssuer,omitempty"`
 	WebIDFederationData *webIDFederationData `json:"webIdFederationData,omitempty"`
 	Attributes          sessionAttributes    `json:"attributes"`
 }

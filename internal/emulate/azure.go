@@ -14,19 +14,23 @@ import (
 	"time"
 )
 
-// Azure stands in for the sign-in service, Resource Manager, Key Vault and
-// Microsoft Graph of one tenant with one subscription, and writes down the
+// Azure stands in for the sign-in service, Resource Manager, Key Vault, Storage
+// and Microsoft Graph of one tenant with one subscription, and writes down the
 // logs that diagnostic settings would have exported:
 //
 //   - the Activity log, which holds writes, deletes and actions (POST) but no
 //     reads (GET): an ARM read leaves no record here;
 //   - Key Vault's AuditEvent, for the vaults of Estate.AuditedVaults alone;
+//   - StorageRead, for the services that a storage account has audited;
 //   - MicrosoftGraphActivityLogs, where Estate.GraphActivity says so.
 type Azure struct {
 	Stage     *Stage
 	Estate    *AzureEstate
 	Policy    Policy // by object id
 	UserAgent func(string) string
+	// ActivityAlone leaves out every diagnostic setting of the estate: what a
+	// subscription shows of which nobody has changed anything.
+	ActivityAlone bool
 
 	mu      sync.Mutex
 	logs    map[string][]map[string]any // blob folder, less the hour, to records
@@ -54,6 +58,9 @@ type AzureEstate struct {
 	// holds its collections.
 	Vaults map[string]map[string][]string `json:"vaults"`
 	Graph  map[string][]map[string]any    `json:"graph"`
+	// Storage is what the storage accounts hold, by name. An account that is
+	// not here has no data plane, and its keys are those of Answers.
+	Storage map[string]*AzureStorage `json:"storage"`
 }
 
 // AzurePrincipal is a user or a service principal.
@@ -73,7 +80,8 @@ func (a *Azure) Serves(host string) bool {
 	case "login.microsoftonline.com", "management.azure.com", "graph.microsoft.com":
 		return true
 	}
-	return strings.HasSuffix(host, ".vault.azure.net")
+	_, _, storage := storageHost(host)
+	return storage || strings.HasSuffix(host, ".vault.azure.net")
 }
 
 // Faults returns the requests that the stand-in could not answer.
@@ -106,6 +114,10 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.signIn(w, r, body)
 		return
 	}
+	if account, service, ok := storageHost(host); ok {
+		a.store(w, r, account, service)
+		return
+	}
 	who := a.bearer(r)
 	if who == nil {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer authorization=%q, resource=\"https://vault.azure.net\"", "https://login.microsoftonline.com/"+a.Estate.Tenant))
@@ -114,9 +126,9 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch host {
 	case "management.azure.com":
-		a.manage(w, r, who)
+		a.manage(w, r, who, body)
 	case "graph.microsoft.com":
-		a.graph(w, r, who)
+		a.graph(w, r, who, body)
 	default:
 		a.vault(w, r, who, strings.TrimSuffix(host, ".vault.azure.net"))
 	}

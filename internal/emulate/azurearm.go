@@ -1,6 +1,7 @@
 package emulate
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -47,13 +48,25 @@ func parseARM(path string) (armPath, bool) {
 	return p, len(rest) > 0
 }
 
+// postedReads are requests that are posted because their question is long,
+// while the permission that is checked, and the name in Microsoft's list of
+// resource provider operations, is a read: like every read they are in no
+// Activity log.
+var postedReads = map[string]string{
+	"microsoft.resourcegraph/resources/action": "Microsoft.ResourceGraph/resources/read",
+}
+
 // operation names what a request does as role definitions name it:
 // Microsoft.Storage/storageAccounts/listKeys/action.
 func (p armPath) operation(method string) string {
 	kind := strings.Join(p.types, "/")
 	switch method {
 	case http.MethodPost:
-		return kind + "/" + p.tail + "/action"
+		op := kind + "/" + p.tail + "/action"
+		if read, ok := postedReads[strings.ToLower(op)]; ok {
+			return read
+		}
+		return op
 	case http.MethodPut, http.MethodPatch:
 		return kind + "/write"
 	case http.MethodDelete:
@@ -66,7 +79,7 @@ func (p armPath) operation(method string) string {
 }
 
 // manage answers Resource Manager.
-func (a *Azure) manage(w http.ResponseWriter, r *http.Request, who *AzurePrincipal) {
+func (a *Azure) manage(w http.ResponseWriter, r *http.Request, who *AzurePrincipal, body []byte) {
 	p, ok := parseARM(r.URL.Path)
 	if !ok {
 		a.fault("Resource Manager: " + r.Method + " " + r.URL.Path)
@@ -77,7 +90,7 @@ func (a *Azure) manage(w http.ResponseWriter, r *http.Request, who *AzurePrincip
 	at, from := a.Stage.Tick()
 	status, answer := http.StatusOK, any(nil)
 	var refusal string
-	switch found, ok := a.answer(r, p, op); {
+	switch found, ok := a.answer(r, p, op, body); {
 	case !a.Policy.Allows(who.ObjectID, op):
 		status = http.StatusForbidden
 		refusal = fmt.Sprintf("The client '%s' with object id '%s' does not have authorization to perform action '%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials.",
@@ -86,17 +99,17 @@ func (a *Azure) manage(w http.ResponseWriter, r *http.Request, who *AzurePrincip
 	case !ok:
 		status = http.StatusNotFound
 		answer = map[string]any{"error": map[string]any{"code": "ResourceNotFound", "message": "The Resource '" + p.scope + "' was not found."}}
-		if r.Method != http.MethodGet {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			a.fault("Resource Manager: no answer for " + op)
 		}
 	default:
 		answer = found
 	}
 	switch {
-	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+	case strings.HasSuffix(op, "/read"):
 		// Resource Manager's reads are in no log. A vault's own log, where
 		// there is one, has the reading of the vault.
-		if strings.EqualFold(strings.Join(p.types, "/"), "Microsoft.KeyVault/vaults") && p.tail == "" && slices.Contains(a.Estate.AuditedVaults, p.names[0]) {
+		if strings.EqualFold(strings.Join(p.types, "/"), "Microsoft.KeyVault/vaults") && p.tail == "" && a.audited(p.names[0]) {
 			a.audit(r, who, p.names[0], "VaultGet", status, at, from)
 		} else {
 			a.skip(op)
@@ -108,7 +121,7 @@ func (a *Azure) manage(w http.ResponseWriter, r *http.Request, who *AzurePrincip
 }
 
 // answer finds the body for a request in the estate.
-func (a *Azure) answer(r *http.Request, p armPath, op string) (any, bool) {
+func (a *Azure) answer(r *http.Request, p armPath, op string, body []byte) (any, bool) {
 	e := a.Estate
 	sub := map[string]any{
 		"id": "/subscriptions/" + e.Subscription, "subscriptionId": e.Subscription, "tenantId": e.Tenant,
@@ -124,7 +137,18 @@ func (a *Azure) answer(r *http.Request, p armPath, op string) (any, bool) {
 	case path == "subscriptions/"+e.Subscription:
 		return sub, true
 	}
-	if r.Method != http.MethodGet {
+	switch op {
+	case "Microsoft.ResourceGraph/resources/read":
+		return a.resourceGraph(body)
+	case "Microsoft.Storage/storageAccounts/listKeys/action":
+		if held := e.Storage[p.names[0]]; held != nil {
+			key := func(name string) any {
+				return map[string]any{"keyName": name, "value": held.Key, "permissions": "FULL"}
+			}
+			return map[string]any{"keys": []any{key("key1"), key("key2")}}, true
+		}
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		body, ok := e.Answers[strings.ToLower(op)]
 		if !ok {
 			for _, res := range e.Resources {
@@ -153,7 +177,7 @@ func (a *Azure) answer(r *http.Request, p armPath, op string) (any, bool) {
 		same := strings.EqualFold(res["type"].(string), kind)
 		switch p.tail {
 		case "resources":
-			same = res["type"] != "Microsoft.Resources/resourceGroups"
+			same = res["type"] != "Microsoft.Resources/resourceGroups" && !strings.HasPrefix(res["type"].(string), "Microsoft.Authorization/")
 		case "resourcegroups", "resourceGroups":
 			same = res["type"] == "Microsoft.Resources/resourceGroups"
 		}
@@ -164,9 +188,31 @@ func (a *Azure) answer(r *http.Request, p armPath, op string) (any, bool) {
 	return map[string]any{"value": list}, true
 }
 
+// resourceGraph answers the one query that asks for everything. Another is not
+// answered: the stand-in does not speak Kusto.
+func (a *Azure) resourceGraph(body []byte) (any, bool) {
+	var ask struct {
+		Query string `json:"query"`
+	}
+	if json.Unmarshal(body, &ask) != nil || !strings.EqualFold(strings.TrimSpace(ask.Query), "resources") {
+		return nil, false
+	}
+	rows := []any{}
+	for _, res := range a.Estate.Resources {
+		if kind := res["type"].(string); kind != "Microsoft.Resources/resourceGroups" && !strings.HasPrefix(kind, "Microsoft.Authorization/") {
+			rows = append(rows, res)
+		}
+	}
+	return map[string]any{"totalRecords": len(rows), "count": len(rows), "data": rows, "facets": []any{}, "resultTruncated": "false"}, true
+}
+
 // activity writes the records of one write or action: a start and an end, or,
 // where the caller may not, the failure alone.
 func (a *Azure) activity(who *AzurePrincipal, p armPath, op string, status int, refusal string, at time.Time, from string) {
+	if strings.HasSuffix(op, "/read") {
+		a.fault("Activity log: " + op + " is a read")
+		return
+	}
 	correlation := a.Stage.UUID("correlationId")
 	took := time.Duration(a.Stage.Between("took", 60, 420)) * time.Millisecond
 	record := func(at time.Time, result, signature, level string, properties map[string]any) {

@@ -1,6 +1,8 @@
 package emulate
 
 import (
+	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -46,7 +48,7 @@ func (a *Azure) vault(w http.ResponseWriter, r *http.Request, who *AzurePrincipa
 		status = http.StatusForbidden
 		answer = map[string]any{"error": map[string]any{"code": "Forbidden", "message": "Caller is not authorized to perform action on resource.", "innererror": map[string]any{"code": "ForbiddenByRbac"}}}
 	}
-	if slices.Contains(a.Estate.AuditedVaults, name) {
+	if a.audited(name) {
 		a.audit(r, who, name, op, status, at, from)
 	} else {
 		a.skip(op + " on a vault without a diagnostic setting")
@@ -54,13 +56,16 @@ func (a *Azure) vault(w http.ResponseWriter, r *http.Request, who *AzurePrincipa
 	writeJSON(w, status, answer)
 }
 
+// audited reports whether a vault has a diagnostic setting.
+func (a *Azure) audited(vault string) bool {
+	return !a.ActivityAlone && slices.Contains(a.Estate.AuditedVaults, vault)
+}
+
 // audit writes one AuditEvent of a vault.
 func (a *Azure) audit(r *http.Request, who *AzurePrincipal, vault, op string, status int, at time.Time, from string) {
 	id := ""
-	for _, res := range a.Estate.Resources {
-		if strings.EqualFold(res["type"].(string), "Microsoft.KeyVault/vaults") && res["name"] == vault {
-			id = strings.ToUpper(res["id"].(string))
-		}
+	if res := a.resourceNamed("Microsoft.KeyVault/vaults", vault); res != nil {
+		id = strings.ToUpper(res["id"].(string))
 	}
 	claim := map[string]any{
 		"http://schemas.microsoft.com/identity/claims/objectidentifier": who.ObjectID,
@@ -86,31 +91,69 @@ func (a *Azure) audit(r *http.Request, who *AzurePrincipal, vault, op string, st
 	})
 }
 
-// graph answers Microsoft Graph: lists of directory objects, and one by its id.
-func (a *Azure) graph(w http.ResponseWriter, r *http.Request, who *AzurePrincipal) {
-	at, from := a.Stage.Tick()
+// graph answers Microsoft Graph: lists of directory objects, one by its id, and
+// the names behind a list of ids (which the Azure CLI asks for to show role
+// assignments).
+func (a *Azure) graph(w http.ResponseWriter, r *http.Request, who *AzurePrincipal, body []byte) {
 	seg := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(seg) < 2 || a.Estate.Graph[seg[1]] == nil || r.Method != http.MethodGet {
+	var answer any
+	status := http.StatusOK
+	switch {
+	case r.Method == http.MethodGet && len(seg) == 2 && a.Estate.Graph[seg[1]] != nil:
+		answer = map[string]any{
+			"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#" + seg[1],
+			"value":          a.Estate.Graph[seg[1]],
+		}
+	case r.Method == http.MethodGet && len(seg) == 3 && a.Estate.Graph[seg[1]] != nil:
+		found := a.directoryObjects(seg[1], seg[2:])
+		if len(found) == 0 {
+			status = http.StatusNotFound
+			answer = map[string]any{"error": map[string]any{"code": "Request_ResourceNotFound", "message": "Resource '" + seg[2] + "' does not exist or one of its queried reference-property objects are not present."}}
+			break
+		}
+		answer = found[0]
+	case r.Method == http.MethodPost && len(seg) == 3 && seg[1] == "directoryObjects" && seg[2] == "getByIds":
+		var ask struct {
+			IDs []string `json:"ids"`
+		}
+		if err := json.Unmarshal(body, &ask); err != nil {
+			a.fault("Graph: getByIds: " + err.Error())
+		}
+		answer = map[string]any{"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#directoryObjects", "value": a.directoryObjects("", ask.IDs)}
+	default:
 		a.fault("Graph: " + r.Method + " " + r.URL.Path)
 		azureError(w, http.StatusNotFound, "Request_ResourceNotFound", "no such path")
 		return
 	}
-	status := http.StatusOK
-	var answer any = map[string]any{
-		"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#" + seg[1],
-		"value":          a.Estate.Graph[seg[1]],
-	}
+	at, from := a.Stage.Tick()
 	if !a.Policy.Allows(who.ObjectID, "graph/"+seg[1]) {
 		status = http.StatusForbidden
 		answer = map[string]any{"error": map[string]any{"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}
 	}
-	body, _ := marshal(answer)
-	if a.Estate.GraphActivity {
-		a.graphActivity(r, who, status, len(body), at, from)
+	text, _ := marshal(answer)
+	if a.Estate.GraphActivity && !a.ActivityAlone {
+		a.graphActivity(r, who, status, len(text), at, from)
 	} else {
-		a.skip("GET " + r.URL.Path)
+		a.skip(r.Method + " " + r.URL.Path)
 	}
 	writeJSON(w, status, answer)
+}
+
+// directoryObjects finds objects by id in one collection of the directory, or
+// in all where collection is "".
+func (a *Azure) directoryObjects(collection string, ids []string) []map[string]any {
+	found := []map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(a.Estate.Graph)) {
+		if collection != "" && name != collection {
+			continue
+		}
+		for _, o := range a.Estate.Graph[name] {
+			if id, _ := o["id"].(string); slices.Contains(ids, id) {
+				found = append(found, o)
+			}
+		}
+	}
+	return found
 }
 
 func (a *Azure) graphActivity(r *http.Request, who *AzurePrincipal, status, size int, at time.Time, from string) {

@@ -36,7 +36,7 @@ type Scene struct {
 }
 
 // Stage is the clock and the source of every identifier that a provider would
-// have made up. Two runs with the same seed and the same calls give the same
+// have made up. A stage is told what time it is, or is live and looks. Two runs with the same seed and the same calls give the same
 // times and identifiers. It is safe for concurrent use, but the order of calls
 // decides what each gets, so clients have to run one after the other.
 type Stage struct {
@@ -46,6 +46,7 @@ type Stage struct {
 	scene Scene
 	now   time.Time
 	first bool
+	live  bool
 	made  map[string]uint64
 }
 
@@ -57,6 +58,15 @@ func NewStage(seed string) *Stage {
 		rng:  rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16]))),
 		made: map[string]uint64{},
 	}
+}
+
+// Live makes the stage's clock the real one, from now on; source is the address
+// that all calls come from. Seeds of live stages must differ, since a second
+// recording would have the identifiers of the first.
+func (s *Stage) Live(source string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live, s.scene.Source = true, source
 }
 
 // Begin starts a scene: the next call happens at its Start.
@@ -78,6 +88,9 @@ func (s *Stage) Pause(d time.Duration) {
 func (s *Stage) Tick() (at time.Time, source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.live {
+		return time.Now(), s.scene.Source
+	}
 	if !s.first {
 		step := s.scene.PaceMin
 		if span := s.scene.PaceMax - s.scene.PaceMin; span > 0 {
@@ -93,6 +106,9 @@ func (s *Stage) Tick() (at time.Time, source string) {
 func (s *Stage) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.live {
+		return time.Now()
+	}
 	return s.now
 }
 

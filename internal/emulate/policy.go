@@ -11,15 +11,24 @@ import (
 
 // Policy says what each principal may do: a list of actions such as
 // "ec2:Describe*" by the principal's own ARN (the role's, for its sessions),
-// by Azure object id or by e-mail. A principal without an entry may do
-// nothing.
+// by Azure object id or by e-mail. A principal without an entry may do what "*"
+// may, or nothing where that has none either; a nil Policy allows everything.
 type Policy map[string][]string
 
 // Allows reports whether a principal may take an action. As in IAM, letter
 // case does not matter and * stands for any run of characters.
 func (p Policy) Allows(principal, action string) bool {
+	patterns, named := p[principal]
+	if !named {
+		patterns = p["*"]
+	}
+	return p == nil || matchesAny(patterns, action)
+}
+
+// matchesAny reports whether one of the patterns covers an action.
+func matchesAny(patterns []string, action string) bool {
 	action = escapeSlash(strings.ToLower(action))
-	for _, pat := range p[principal] {
+	for _, pat := range patterns {
 		if ok, err := path.Match(escapeSlash(strings.ToLower(pat)), action); err == nil && ok {
 			return true
 		}
@@ -33,11 +42,35 @@ func escapeSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
 
 // awsUncheckedActions need no permission (GetCallerIdentity), or are judged by
 // the role's trust policy and not by the caller's.
-var awsUncheckedActions = map[string]bool{"sts:GetCallerIdentity": true, "sts:AssumeRoleWithWebIdentity": true}
+var awsUncheckedActions = map[string]bool{"sts:GetCallerIdentity": true, "sts:AssumeRoleWithWebIdentity": true, "sts:AssumeRoleWithSAML": true}
 
-// denialMessage is the text that AWS gives a caller whose own policies do not
-// allow an action.
-func denialMessage(c awsCall, caller string) string {
+// Why a call is refused, in AWS's words (IAM User Guide, "Troubleshoot access
+// denied error messages").
+const (
+	deniedByServiceControl = "with an explicit deny in a service control policy"
+	deniedByBoundary       = "with an explicit deny in a permissions boundary"
+	notAllowed             = "because no identity-based policy allows the %s action"
+)
+
+// refusal says why a caller may not make a call, "" if it may. Calls that need
+// no permission are refused by no policy of the caller's.
+func (a *AWS) refusal(c awsCall, who userIdentity) string {
+	principal := principalARN(who)
+	switch {
+	case awsUncheckedActions[c.action] || who.Type == "":
+		return ""
+	case matchesAny(a.ServiceControl, c.action):
+		return deniedByServiceControl
+	case matchesAny(a.Boundary[principal], c.action):
+		return deniedByBoundary
+	case who.Type == "Root" || a.Policy.Allows(principal, c.action):
+		return ""
+	}
+	return fmt.Sprintf(notAllowed, c.action)
+}
+
+// denialMessage is the text that AWS gives a caller whom a policy refuses.
+func denialMessage(c awsCall, caller, why string) string {
 	var on string
 	if id, _ := c.params["instanceId"].(string); id != "" {
 		on = fmt.Sprintf(" on resource: arn:aws:ec2:%s:%s:instance/%s", c.region, accountOfARN(caller), id)
@@ -45,7 +78,7 @@ func denialMessage(c awsCall, caller string) string {
 	if c.bucket != "" {
 		on = fmt.Sprintf(" on resource: \"arn:aws:s3:::%s\"", c.bucket)
 	}
-	text := fmt.Sprintf("User: %s is not authorized to perform: %s%s because no identity-based policy allows the %s action", caller, c.action, on, c.action)
+	text := fmt.Sprintf("User: %s is not authorized to perform: %s%s %s", caller, c.action, on, why)
 	if c.protocol == protoEC2 {
 		text = "You are not authorized to perform this operation. " + text
 	}
@@ -74,7 +107,7 @@ func writeDenial(w http.ResponseWriter, c awsCall, message, requestID string) {
 		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>", text.String(), requestID)
-	case protoQuery:
+	case protoQuery, protoXML:
 		w.Header().Set("Content-Type", "text/xml")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprintf(w, "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>", text.String(), requestID)
@@ -82,7 +115,19 @@ func writeDenial(w http.ResponseWriter, c awsCall, message, requestID string) {
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>%s</Message><RequestId>%s</RequestId></Error>", text.String(), requestID)
+	case protoCBOR:
+		body, err := cborRefusal("AccessDeniedException", message)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		queryCompatible(w, c)
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write(body)
 	default:
+		queryCompatible(w, c)
 		body, _ := json.Marshal(map[string]string{"__type": "AccessDeniedException", "message": message, "Message": message})
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.Header().Set("X-Amzn-ErrorType", "AccessDeniedException")
@@ -92,6 +137,14 @@ func writeDenial(w http.ResponseWriter, c awsCall, message, requestID string) {
 		}
 		w.WriteHeader(status)
 		_, _ = w.Write(body)
+	}
+}
+
+// queryCompatible adds the error code of the query protocol for a client that
+// asked for it (Smithy, "AWS Query compatible services").
+func queryCompatible(w http.ResponseWriter, c awsCall) {
+	if c.query {
+		w.Header().Set("X-Amzn-Query-Error", "AccessDenied;Sender")
 	}
 }
 

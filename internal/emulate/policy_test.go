@@ -84,10 +84,21 @@ func TestDenialsSpeakTheProtocol(t *testing.T) {
 			_ = json.Unmarshal(b, &d)
 			return h.Get("X-Amzn-ErrorType"), d["Message"]
 		}},
+		{"cbor", protoCBOR, 400, "AccessDeniedException", "AccessDenied", func(b []byte, h http.Header) (string, string) {
+			if h.Get("Smithy-Protocol") != "rpc-v2-cbor" || h.Get("X-Amzn-Query-Error") != "AccessDenied;Sender" {
+				return "", ""
+			}
+			return cborError(b)
+		}},
+		{"route53", protoXML, 403, "AccessDenied", "AccessDenied", func(b []byte, _ http.Header) (string, string) {
+			var code, text string
+			_ = decodeDeep(b, map[string]*string{"Code": &code, "Message": &text})
+			return code, text
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			call := awsCall{protocol: c.proto, service: "x", action: "x:Y"}
+			call := awsCall{protocol: c.proto, service: "x", action: "x:Y", query: true}
 			writeDenial(w, call, message, "id")
 			code, text := c.read(w.Body.Bytes(), w.Header())
 			if w.Code != c.status || code != c.code || text != message {
@@ -96,8 +107,8 @@ func TestDenialsSpeakTheProtocol(t *testing.T) {
 			if got := deniedCode(call); got != c.log {
 				t.Errorf("the log says %q, want %q", got, c.log)
 			}
-			if c.proto == protoEC2 && !strings.HasPrefix(denialMessage(call, "arn"), "You are not authorized to perform this operation. User: arn") {
-				t.Error(denialMessage(call, "arn"))
+			if c.proto == protoEC2 && !strings.HasPrefix(denialMessage(call, "arn", notAllowed), "You are not authorized to perform this operation. User: arn") {
+				t.Error(denialMessage(call, "arn", notAllowed))
 			}
 		})
 	}

@@ -4,7 +4,9 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"vedette/internal/event"
@@ -125,4 +127,22 @@ func (w *Window) CountsTargets() bool {
 	asks := func(t Thresholds) bool { return t.DistinctTargets > 0 }
 	return slices.ContainsFunc(w.Trigger, asks) ||
 		slices.ContainsFunc(w.Bands, func(b Band) bool { return slices.ContainsFunc(b.When, asks) })
+}
+
+// String says in words what it takes: "10 events or 5 distinct APIs".
+func (c Condition) String() string {
+	var any []string
+	for _, t := range c {
+		var all []string
+		for _, f := range []struct {
+			least int
+			what  string
+		}{{t.Events, "events"}, {t.DistinctAPIs, "distinct APIs"}, {t.DistinctTargets, "distinct targets"}} {
+			if f.least > 0 {
+				all = append(all, fmt.Sprintf("%d %s", f.least, f.what))
+			}
+		}
+		any = append(any, strings.Join(all, " and "))
+	}
+	return strings.Join(any, " or ")
 }

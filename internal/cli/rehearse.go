@@ -1,0 +1,303 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"vedette/internal/detection"
+	"vedette/internal/event"
+	"vedette/internal/finding"
+	"vedette/internal/plan"
+	"vedette/internal/rehearse"
+	"vedette/internal/report"
+	"vedette/internal/scan"
+	"vedette/internal/term"
+)
+
+type rehearseCmd struct {
+	List   rehearseList   `cmd:"" help:"List the attack tests and the counter-tests."`
+	Plan   rehearsePlan   `cmd:"" help:"Show tests as shell scripts to paste, with their clean-up."`
+	Setup  rehearseSetup  `cmd:"" help:"Show the script that installs the clients, to give to a shell."`
+	Run    rehearseRun    `cmd:"" help:"Run tests with real clients against stand-ins, and keep what would have been logged."`
+	Verify rehearseVerify `cmd:"" help:"Hold what was logged against what each test must come to."`
+	Clean  rehearseClean  `cmd:"" help:"Remove what run left."`
+}
+
+// testsOf is the choice of tests that several commands share.
+type testsOf struct {
+	Tests string `placeholder:"DIR" help:"Folder of tests to use instead of the built-in ones."`
+	Quick bool   `help:"Only the tests that are marked quick."`
+}
+
+func (c *testsOf) load(names []string) ([]*rehearse.Test, error) {
+	var all []*rehearse.Test
+	var err error
+	if c.Tests == "" {
+		all, err = rehearse.Builtin()
+	} else if all, err = rehearse.Load(c.Tests); err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s: no folder with a test", c.Tests)
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	if len(names) == 0 {
+		names = []string{"all"}
+	}
+	list, err := rehearse.Find(all, names)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if c.Quick {
+		list = slices.DeleteFunc(list, func(t *rehearse.Test) bool { return !t.Quick })
+	}
+	return list, nil
+}
+
+type rehearseList struct {
+	testsOf
+}
+
+func (c *rehearseList) Run(std IO) error {
+	list, err := c.load(nil)
+	if err != nil {
+		return err
+	}
+	return report.WriteTests(std.Stdout, list, report.Options{Terminal: term.Detect(std.Stdout, std.Getenv)})
+}
+
+type rehearsePlan struct {
+	IDs []string `arg:"" optional:"" name:"test" help:"Ids of tests; all, where none is named."`
+	testsOf
+	Output string `short:"o" type:"path" placeholder:"DIR" help:"Write each into a folder of its own there instead of to standard output."`
+}
+
+func (c *rehearsePlan) Run(std IO) error {
+	list, err := c.load(c.IDs)
+	if err != nil {
+		return err
+	}
+	for i, t := range list {
+		if c.Output == "" {
+			if i > 0 {
+				fmt.Fprintln(std.Stdout)
+			}
+			if _, err := io.WriteString(std.Stdout, rehearse.Plan(t)); err != nil {
+				return err
+			}
+			continue
+		}
+		file, err := rehearse.WritePlan(t, c.Output)
+		if err != nil {
+			return fmt.Errorf("-o: %w", err)
+		}
+		fmt.Fprintln(std.Stdout, term.Safe(file))
+	}
+	return nil
+}
+
+type rehearseSetup struct{}
+
+func (rehearseSetup) Run(std IO) error {
+	_, err := std.Stdout.Write(rehearse.Setup())
+	return err
+}
+
+// rehearsal is the folder of a rehearsal.
+type rehearsal struct {
+	Dir string `short:"o" name:"dir" type:"path" default:"rehearsal" placeholder:"DIR" help:"Folder of the rehearsal. Default: ${default}."`
+}
+
+type rehearseRun struct {
+	IDs []string `arg:"" name:"test" help:"Ids of tests, or all."`
+	testsOf
+	rehearsal
+	Tools   string   `type:"path" default:".rehearse" placeholder:"DIR" help:"Where the set-up script put the clients. Default: ${default}."`
+	Without []string `placeholder:"LOG" help:"Switch a class of log off, such as azure.key_vault; may be given again." sep:"none"`
+	Jobs    int      `default:"0" placeholder:"N" help:"Runs at a time (0: one a core)."`
+	Quiet   bool     `short:"q" help:"Nothing but errors."`
+}
+
+func (c *rehearseRun) Run(ctx context.Context, std IO) error {
+	list, err := c.load(c.IDs)
+	if err != nil {
+		return err
+	}
+	p := rehearse.Player{Dir: c.Dir, Jobs: c.Jobs}
+	if p.Jobs <= 0 {
+		p.Jobs = runtime.GOMAXPROCS(0)
+	}
+	for _, name := range c.Without {
+		l, ok := event.ParseLog(name)
+		if !ok {
+			return usagef("--without: %q is no class of log; there are %s", name, auditedLogs())
+		}
+		p.Without = append(p.Without, l)
+	}
+	if p.Tools, err = rehearse.FindTools(c.Tools); err != nil {
+		return usage(err)
+	}
+	var faulty, skipped, done int
+	p.Done = func(r *rehearse.Played) {
+		done++
+		text := fmt.Sprintf("%d calls", r.Calls)
+		switch {
+		case r.Skipped != "":
+			skipped++
+			text = "skipped: " + r.Skipped
+		case r.Synthetic:
+			text = "made, not recorded"
+		case len(r.Faults) > 0:
+			faulty++
+			text += ", not recorded as the provider would have: " + strings.Join(r.Faults, "; ")
+		}
+		if !c.Quiet || len(r.Faults) > 0 {
+			fmt.Fprintf(std.Stderr, "%s, %s: %s\n", term.Safe(r.Test), term.Safe(r.Run), term.Safe(text))
+		}
+	}
+	defer p.Close()
+	if err := p.Play(ctx, list); err != nil {
+		return err
+	}
+	if !c.Quiet {
+		fmt.Fprintf(std.Stderr, "%s, %d skipped: %s. Next: vedette rehearse verify\n", term.Plural(done, "run"), skipped, term.Safe(c.Dir))
+	}
+	if faulty > 0 {
+		return exit{ExitLost, fmt.Errorf("%s could not be recorded as the provider would have", term.Plural(faulty, "run"))}
+	}
+	return nil
+}
+
+func auditedLogs() string {
+	var names []string
+	for l := range event.NumLogs {
+		if l.Audited() {
+			names = append(names, l.String())
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+type rehearseVerify struct {
+	IDs []string `arg:"" optional:"" name:"test" help:"Ids of tests; all that were run, where none is named."`
+	testsOf
+	rehearsal
+	counting
+	Format string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, junit or markdown. Default: ${default}."`
+	Output string `name:"output" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
+}
+
+func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
+	if !slices.Contains(report.RehearsalFormats(), report.Format(c.Format)) {
+		return usagef("no format %q: there are %s", c.Format, join(report.RehearsalFormats()))
+	}
+	list, err := c.load(c.IDs)
+	if err != nil {
+		return err
+	}
+	judging, err := c.judging(std)
+	if err != nil {
+		return err
+	}
+	r, err := rehearse.Verify(ctx, c.Dir, list, judging)
+	if errors.Is(err, rehearse.ErrNotPlayed) {
+		return usagef("%w: run `vedette rehearse run` first", err)
+	}
+	if err != nil {
+		return err
+	}
+	opts := report.Options{Version: Version()}
+	var buf bytes.Buffer
+	if c.Output == "" {
+		opts.Terminal = term.Detect(std.Stdout, std.Getenv)
+	}
+	if err := report.WriteRehearsal(&buf, c.Format, r, opts); err != nil {
+		return err
+	}
+	if c.Output == "" {
+		_, err = std.Stdout.Write(buf.Bytes())
+	} else {
+		err = os.WriteFile(c.Output, buf.Bytes(), 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	if r.Failed > 0 {
+		return exit{code: ExitFailed}
+	}
+	return nil
+}
+
+// judging reads a run's logs as scan does with the same flags.
+func (c *rehearseVerify) judging(std IO) (rehearse.Judging, error) {
+	var j rehearse.Judging
+	opts, enricher, err := c.counting.options(nil, std, 0)
+	if err != nil {
+		return j, err
+	}
+	read := func(ctx context.Context, dir string, plans []*plan.Plan) (*finding.Report, error) {
+		o := opts
+		o.Paths = []string{dir}
+		if plans != nil {
+			o.Engine.Plans = plans
+		}
+		res, err := scan.Run(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		enricher.apply(&res.Report)
+		return &res.Report, nil
+	}
+	j.Scan = func(ctx context.Context, dir string) (*finding.Report, error) { return read(ctx, dir, nil) }
+	j.Busiest = func(ctx context.Context, dir string) (*finding.Report, error) { return read(ctx, dir, anyCall(opts.Engine.Plans)) }
+	j.Seed = func(ctx context.Context, dir string) ([]finding.Row, error) {
+		o := opts
+		o.Paths = []string{dir}
+		if o.Seed, err = detection.LoadSeedProfile(); err != nil {
+			return nil, err
+		}
+		res, err := scan.Run(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return res.Rows, nil
+	}
+	for _, p := range opts.Engine.Plans {
+		for _, w := range p.Windows {
+			j.Thresholds = append(j.Thresholds, fmt.Sprintf("%s fires at %s within %s", p.Detection, w.Trigger, term.Duration(w.Length)))
+		}
+	}
+	return j, nil
+}
+
+// anyCall is the same plans with windows that fire at one call.
+func anyCall(plans []*plan.Plan) []*plan.Plan {
+	var out []*plan.Plan
+	for _, p := range plans {
+		q := *p
+		q.Windows = slices.Clone(p.Windows)
+		for i := range q.Windows {
+			q.Windows[i].Trigger = plan.Condition{{Events: 1}}
+		}
+		out = append(out, &q)
+	}
+	return out
+}
+
+type rehearseClean struct {
+	rehearsal
+}
+
+func (c *rehearseClean) Run(std IO) error {
+	if err := rehearse.Clean(c.Dir); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.Stdout, "removed", term.Safe(c.Dir))
+	return nil
+}

@@ -1,0 +1,74 @@
+package rehearse
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+
+	"vedette/internal/emulate"
+	"vedette/internal/event"
+)
+
+//go:embed estate/azure.json
+var azureEstate []byte
+
+// azureRun is one run's stand-in.
+type azureRun struct{ rec *emulate.Azure }
+
+func azureStandIn(r *Run, on []event.Log, s *session) (standIn, error) {
+	var estate emulate.AzureEstate
+	if err := json.Unmarshal(azureEstate, &estate); err != nil {
+		return nil, fmt.Errorf("estate/azure.json: %w", err)
+	}
+	who := estate.Principals[r.As]
+	if who == nil {
+		return nil, fmt.Errorf("%q is no principal of the estate", r.As)
+	}
+	if !slices.Contains(on, event.AzureKeyVault) {
+		estate.AuditedVaults = nil
+	}
+	estate.GraphActivity = slices.Contains(on, event.AzureGraph)
+	policy := emulate.Policy{}
+	for _, p := range estate.Principals {
+		policy[p.ObjectID] = []string{"*"}
+	}
+	policy[who.ObjectID] = r.Allow
+	return &azureRun{&emulate.Azure{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: plainAgent}}, nil
+}
+
+func (a *azureRun) serves(host string) http.Handler {
+	if a.rec.Serves(host) {
+		return a.rec
+	}
+	return nil
+}
+
+func (a *azureRun) begin(s *session, step *Step) ([]string, string, error) {
+	who := a.rec.Estate.Principals[step.As]
+	if who == nil {
+		return nil, "", fmt.Errorf("%q is no principal of the estate", step.As)
+	}
+	env := []string{
+		"AZURE_CONFIG_DIR=" + filepath.Join(s.work, "azure", who.ObjectID), "AZURE_CORE_COLLECT_TELEMETRY=no",
+		"AZURE_CORE_LOGIN_EXPERIENCE_V2=off", "AZURE_CORE_NO_COLOR=yes", "AZURE_CORE_ONLY_SHOW_ERRORS=yes", "AZURE_EXTENSION_USE_DYNAMIC_INSTALL=no",
+		"AZURE_CORE_OUTPUT=json",
+	}
+	if who.UPN != "" {
+		a.rec.Estate.DeviceUser = step.As
+		return env, "az login --use-device-code >/dev/null\n", nil
+	}
+	// The stand-in lets in whoever is of the estate: this is no secret.
+	return env, "az login --service-principal --username " + who.AppID + " --password not-a-password --tenant " + a.rec.Estate.Tenant + " >/dev/null\n", nil
+}
+
+func (a *azureRun) deliver(dir string) error {
+	_, err := a.rec.Deliver(dir)
+	return err
+}
+
+func (a *azureRun) told(p *Played) {
+	p.NotLogged, p.Faults = a.rec.NotLogged(), a.rec.Faults()
+}

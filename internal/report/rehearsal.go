@@ -1,0 +1,313 @@
+package report
+
+import (
+	"bufio"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"vedette/internal/rehearse"
+	"vedette/internal/term"
+)
+
+// The formats of rehearsals alone.
+const (
+	JUnit    Format = "junit"    // test suites as CI servers read them
+	Markdown Format = "markdown" // tables for a page
+)
+
+// RehearsalFormats lists the formats of [WriteRehearsal].
+func RehearsalFormats() []Format { return []Format{Table, JSON, JUnit, Markdown} }
+
+// WriteRehearsal writes how the runs of attack tests held.
+func WriteRehearsal(w io.Writer, format string, r *rehearse.Rehearsal, opts Options) error {
+	b := bufio.NewWriter(w)
+	switch Format(format) {
+	case Table:
+		newPage(b, opts).rehearsal(r)
+	case JSON:
+		text, err := marshal(r, true, "")
+		if err != nil {
+			return fmt.Errorf("write rehearsal as json: %w", err)
+		}
+		b.Write(append(text, '\n'))
+	case JUnit:
+		if err := writeJUnit(b, r); err != nil {
+			return fmt.Errorf("write rehearsal as junit: %w", err)
+		}
+	case Markdown:
+		writeMarkdown(b, r)
+	default:
+		return unknownFormat(format, RehearsalFormats())
+	}
+	return b.Flush()
+}
+
+func (p *page) rehearsal(r *rehearse.Rehearsal) {
+	cols := []column{{head: ""}, {head: "TEST", flex: true}, {head: "RUN"}, {head: "CALLS", right: true}, {head: "LOGGED", right: true},
+		{head: "EXPECTED"}, {head: "FOUND"}, {head: "PRIORITY", right: true}, {head: "RISK", right: true}}
+	rows := make([][]string, len(r.Results))
+	for i := range r.Results {
+		res := &r.Results[i]
+		name := res.Test
+		if res.Synthetic != "" {
+			name += " (synthetic)"
+		}
+		rows[i] = append([]string{string(res.Status), name, res.Run, callCount(res), recordCount(res), res.Want, res.Got}, scores(res)...)
+	}
+	t := p.table(cols, rows)
+	t.header()
+	for i := range r.Results {
+		res := &r.Results[i]
+		style := term.Plain
+		if res.Status == rehearse.Failed {
+			style = term.Strong
+		}
+		t.row(i, style)
+		for _, why := range res.Why {
+			p.field("because", why)
+		}
+	}
+	p.blank()
+	for i := range r.Results {
+		p.signalTable(&r.Results[i])
+	}
+	p.paragraph(rehearsalVerdict(r), "", term.Strong)
+}
+
+// signalTable shows what the origin of a test expects beside what was
+// recorded, where something differs or is missing.
+func (p *page) signalTable(res *rehearse.Result) {
+	if len(res.Signals) == 0 || res.Status == rehearse.Skipped {
+		return
+	}
+	p.heading(res.Test + ", run " + res.Run + ": what " + originOf(res) + " expects, and what is logged")
+	rows := make([][]string, len(res.Signals))
+	for i := range res.Signals {
+		s := &res.Signals[i]
+		rows[i] = []string{s.Said, loggedAs(s), logOf(s), strconv.Itoa(s.Recorded)}
+	}
+	t := p.table([]column{{head: "EXPECTED", flex: true, tail: true}, {head: "REALLY LOGGED", flex: true, tail: true}, {head: "IN", whole: true}, {head: "RECORDED", right: true}}, rows)
+	t.header()
+	for i := range rows {
+		t.row(i, term.Plain)
+		if note := res.Signals[i].Note; note != "" {
+			p.field("note", note)
+		}
+	}
+	p.blank()
+}
+
+func originOf(res *rehearse.Result) string {
+	if res.Origin == "" {
+		return "the test"
+	}
+	return res.Origin
+}
+
+// loggedAs is the names that a log has for what was expected.
+func loggedAs(s *rehearse.SignalCheck) string { return or(strings.Join(s.Logged, " or "), "in no log") }
+
+// logOf is the class of log that has it.
+func logOf(s *rehearse.SignalCheck) string {
+	if s.Off {
+		return s.Log + " (off)"
+	}
+	return or(s.Log, "-")
+}
+
+func callCount(res *rehearse.Result) string {
+	if res.Synthetic != "" || res.Status == rehearse.Skipped {
+		return "-"
+	}
+	return strconv.Itoa(res.Calls)
+}
+
+func recordCount(res *rehearse.Result) string {
+	if res.Status == rehearse.Skipped {
+		return "-"
+	}
+	return strconv.Itoa(res.Records)
+}
+
+// scores are priority and risk of a result's finding.
+func scores(res *rehearse.Result) []string {
+	if res.Finding == nil {
+		return []string{"-", "-"}
+	}
+	return []string{strconv.Itoa(res.Finding.Priority), strconv.Itoa(res.Finding.RiskScore)}
+}
+
+func rehearsalVerdict(r *rehearse.Rehearsal) string {
+	s := fmt.Sprintf("%s: %d as expected, %d not", term.Plural(len(r.Results), "run"), r.Passed, r.Failed)
+	if r.Skipped > 0 {
+		s += fmt.Sprintf(", %d skipped", r.Skipped)
+	}
+	return s + "."
+}
+
+// junit is the form that CI servers read: a suite a test, a case a run.
+type junit struct {
+	XMLName xml.Name     `xml:"testsuites"`
+	Name    string       `xml:"name,attr"`
+	Tests   int          `xml:"tests,attr"`
+	Failed  int          `xml:"failures,attr"`
+	Skipped int          `xml:"skipped,attr"`
+	Suites  []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name    string      `xml:"name,attr"`
+	Tests   int         `xml:"tests,attr"`
+	Failed  int         `xml:"failures,attr"`
+	Skipped int         `xml:"skipped,attr"`
+	Cases   []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Class   string        `xml:"classname,attr"`
+	Name    string        `xml:"name,attr"`
+	Failure *junitMessage `xml:"failure"`
+	Skipped *junitMessage `xml:"skipped"`
+	Out     string        `xml:"system-out,omitempty"`
+}
+
+type junitMessage struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+func writeJUnit(w io.Writer, r *rehearse.Rehearsal) error {
+	doc := junit{Name: "vedette rehearse", Tests: len(r.Results), Failed: r.Failed, Skipped: r.Skipped}
+	for i := range r.Results {
+		res := &r.Results[i]
+		if n := len(doc.Suites); n == 0 || doc.Suites[n-1].Name != res.Test {
+			doc.Suites = append(doc.Suites, junitSuite{Name: res.Test})
+		}
+		s := &doc.Suites[len(doc.Suites)-1]
+		c := junitCase{Class: res.Test, Name: res.Run, Out: "expected " + res.Want + ", found " + or(res.Got, "nothing")}
+		why := strings.Join(res.Why, "\n")
+		s.Tests++
+		switch res.Status {
+		case rehearse.Failed:
+			s.Failed++
+			c.Failure = &junitMessage{Message: "expected " + res.Want + ", found " + or(res.Got, "nothing"), Text: why}
+		case rehearse.Skipped:
+			s.Skipped++
+			c.Skipped, c.Out = &junitMessage{Message: why}, ""
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(&doc); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// writeMarkdown writes the tables of docs/rehearsal.md.
+func writeMarkdown(w io.Writer, r *rehearse.Rehearsal) {
+	cell := func(s string) string {
+		return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "*", `\*`, "`", "'").Replace(term.Safe(s))
+	}
+	row := func(cells ...string) {
+		for i := range cells {
+			cells[i] = cell(cells[i])
+		}
+		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+	}
+	fmt.Fprintf(w, "%s\n\n", rehearsalVerdict(r))
+	fmt.Fprint(w, "| test | run | calls | records | expected | found | priority | risk | denied | why |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for i := range r.Results {
+		res := &r.Results[i]
+		name, got, denied, why := res.Test, res.Got, "-", strings.Join(res.Why, "; ")
+		if res.Synthetic != "" {
+			name += " (synthetic)"
+		}
+		if f := res.Finding; f != nil {
+			denied = fmt.Sprintf("%d of %d", f.Denied, f.Events)
+			if why == "" {
+				why = because(res)
+			}
+		}
+		if res.Status != rehearse.Passed {
+			got = strings.TrimSpace(got + " (" + string(res.Status) + ")")
+		}
+		fig := scores(res)
+		row(name, res.Run, callCount(res), recordCount(res), res.Want, got, fig[0], fig[1], denied, why)
+	}
+	for i := range r.Results {
+		res := &r.Results[i]
+		if len(res.Signals) == 0 || res.Status == rehearse.Skipped {
+			continue
+		}
+		fmt.Fprintf(w, "\n### %s, %s\n\n%s.", cell(res.Test), cell(res.Run), cell(res.Name))
+		if res.About != "" {
+			fmt.Fprintf(w, " Run: %s.", cell(strings.TrimSuffix(strings.TrimSpace(res.About), ".")))
+		}
+		fmt.Fprintf(w, " On: %s.\n\n", cell(strings.Join(res.Logs, ", ")))
+		fmt.Fprintf(w, "| %s expects | really logged | in | recorded | |\n| --- | --- | --- | --- | --- |\n", cell(originOf(res)))
+		for j := range res.Signals {
+			s := &res.Signals[j]
+			row(s.Said, loggedAs(s), logOf(s), strconv.Itoa(s.Recorded), s.Note)
+		}
+	}
+}
+
+// because is the parts of a finding's priority in short, the largest first,
+// and what tool it resembles.
+func because(res *rehearse.Result) string {
+	var parts []string
+	for _, r := range res.Finding.Reasons {
+		if len(parts) < 4 {
+			parts = append(parts, fmt.Sprintf("%s %+d", r.Factor, r.Points))
+		}
+	}
+	s := strings.Join(parts, ", ")
+	if len(res.Finding.Tools) > 0 {
+		s += "; like " + res.Finding.Tools[0].Name + " (" + res.Finding.Tools[0].Confidence + ")"
+	}
+	if res.Finding.Aside != "" {
+		s += "; put aside: " + res.Finding.Aside
+	}
+	return s
+}
+
+// WriteTests lists tests for a person.
+func WriteTests(w io.Writer, tests []*rehearse.Test, opts Options) error {
+	b := bufio.NewWriter(w)
+	p := newPage(b, opts)
+	var rows [][]string
+	for _, t := range tests {
+		var runs []string
+		for _, r := range t.Runs {
+			runs = append(runs, r.Name+": "+r.Expect.String())
+		}
+		needs := strings.Join(t.Needs, ", ")
+		if t.Synthetic() {
+			needs = "nothing: synthetic"
+		}
+		rows = append(rows, []string{t.ID, string(t.Kind), t.Technique, t.Name, needs, strings.Join(runs, "; ")})
+	}
+	table := p.table([]column{{head: "TEST", whole: true}, {head: "KIND"}, {head: "ATT&CK"}, {head: "NAME", flex: true, tail: true}, {head: "NEEDS", flex: true, tail: true},
+		{head: "EXPECTED, RUN BY RUN", flex: true, tail: true}}, rows)
+	table.header()
+	for i := range rows {
+		table.row(i, term.Plain)
+	}
+	return b.Flush()
+}
