@@ -1,6 +1,7 @@
 """Build the AWS account of the rehearsals, straight in moto.
 
-    aws.py URL        URL of a moto server on this machine; any other is refused
+    aws.py URL        URL of stand_in.py's server on this machine; any other is
+                      refused
 
 Prints one JSON object:
 
@@ -32,7 +33,7 @@ if urllib.parse.urlsplit(MOTO).hostname not in ("127.0.0.1", "localhost", "::1")
     sys.exit("aws.py: builds the estate on this machine alone, not at " + MOTO)
 urllib.request.urlopen(urllib.request.Request(MOTO + "/moto-api/seed?a=1580", data=b"", method="POST")).read()
 
-ACCOUNT = "111122223333"  # kept for documentation; moto is told it by MOTO_ACCOUNT_ID
+ACCOUNT = "111122223333"  # kept for documentation; stand_in.py has it too
 REGIONS = ("us-east-1", "eu-west-1", "us-west-2")
 HOME = "eu-west-1"
 
@@ -103,7 +104,7 @@ def identities():
 def machines(region, count):
     """Instances with all that hangs on them."""
     ec2 = client("ec2", region)
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="shop-web-v3", Architecture="x86_64", RootDeviceName="/dev/xvda", VirtualizationType="hvm")["ImageId"]
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
     groups = []
@@ -168,7 +169,7 @@ def services():
     client("ecs", HOME).create_cluster(clusterName="shop")
     client("ecr", HOME).create_repository(repositoryName="shop-web")
     topic = client("sns", HOME).create_topic(Name="shop-orders")["TopicArn"]
-    queue = client("sqs", HOME).create_queue(QueueName="shop-orders")["QueueUrl"]
+    client("sqs", HOME).create_queue(QueueName="shop-orders")
     client("kms", HOME).create_key(Description="Shop orders")
     client("guardduty", HOME).create_detector(Enable=True)
     ses = client("ses", HOME)
@@ -179,7 +180,7 @@ def services():
         {"Resources": {"Dead": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "shop-dead"}}}}))
     client("route53").create_hosted_zone(Name="shop.example.com", CallerReference="1580")
     return {"db_instances": ["shop-db"], "tables": ["carts", "sessions"], "functions": functions, "secrets": ["shop/db", "shop/mailer"], "parameters": ["/shop/mode"],
-            "eks_clusters": ["shop"], "ecs_clusters": ["shop"], "repositories": ["shop-web"], "topics": [topic], "queues": [queue],
+            "eks_clusters": ["shop"], "ecs_clusters": ["shop"], "repositories": ["shop-web"], "topics": [topic], "queues": ["shop-orders"],
             "ses_identities": identities, "stacks": ["shop"], "log_groups": ["/aws/lambda/" + f for f in functions]}
 
 

@@ -1,8 +1,12 @@
-"""Start moto's server with two of its answers mended.
+"""Start moto's server for a rehearsal, with two of its answers mended.
 
     stand_in.py -p PORT [-H 127.0.0.1]
 
-Both are answers that AWS gives otherwise and by which a client goes astray (seen
+The account is the estate's. moto's own images stay out: it has a snapshot for
+each in every region and says that they are the caller's, so that a scanner asks
+about two thousand snapshots of nobody's.
+
+What is mended AWS answers otherwise, and a client goes astray by it (seen
 with moto 5.2.1):
 
 DescribeRegions   moto answers with all regions whatever the filter. ScoutSuite
@@ -14,12 +18,17 @@ ListGroups        moto leaves IsTruncated out, which the API reference has in
 
 A call that moto lacks is not mended here: that is for the recorder to say.
 """
+import os
 import sys
 
-from moto.core.responses import ActionResult
-from moto.ec2.responses.availability_zones_and_regions import AvailabilityZonesAndRegions
-from moto.iam.responses import IamResponse
-from moto.server import main
+# moto reads both while it is loaded.
+os.environ["MOTO_ACCOUNT_ID"] = "111122223333"
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+from moto.core.responses import ActionResult  # noqa: E402
+from moto.ec2.responses.availability_zones_and_regions import AvailabilityZonesAndRegions  # noqa: E402
+from moto.iam.responses import IamResponse  # noqa: E402
+from moto.server import main  # noqa: E402
 
 
 def describe_regions(self):
