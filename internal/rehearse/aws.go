@@ -76,10 +76,14 @@ type awsKey struct {
 }
 
 func (k awsKey) env(s *session) []string {
-	return []string{
-		"AWS_ACCESS_KEY_ID=" + k.ID, "AWS_SECRET_ACCESS_KEY=" + k.Secret, "AWS_SESSION_TOKEN=" + k.Token,
+	env := []string{
+		"AWS_ACCESS_KEY_ID=" + k.ID, "AWS_SECRET_ACCESS_KEY=" + k.Secret,
 		"AWS_CA_BUNDLE=" + s.authority(), "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1", "AWS_DEFAULT_REGION=us-east-1",
 	}
+	if k.Token != "" {
+		env = append(env, "AWS_SESSION_TOKEN="+k.Token)
+	}
+	return env
 }
 
 // stop ends moto.
@@ -182,6 +186,7 @@ func (a *awsAccount) standIn(_ context.Context, tools Tools, r *Run, on []event.
 	}
 	return &awsRun{account: a, rec: &emulate.AWS{
 		Stage: s.stage, Backend: a.url, Policy: policy, UserAgent: plainAgent,
+		ServiceControl: r.Deny, Tolerant: true,
 		DataEvents: slices.Contains(on, event.CloudTrailData),
 	}}, nil
 }
@@ -194,10 +199,21 @@ func (a *awsRun) serves(host string) http.Handler {
 }
 
 func (a *awsRun) begin(s *session, step *Step) ([]string, string, error) {
+	arn, err := a.account.estate.arn(step.As)
+	if err != nil {
+		return nil, "", err
+	}
 	kind, part, _ := strings.Cut(step.As, "/")
-	key, ok := a.account.estate.Keys[part]
-	if kind != "user" || !ok {
-		return nil, "", fmt.Errorf("%q is no user of the account", step.As)
+	key := a.account.estate.Keys[part]
+	switch {
+	case step.Instance != "" && kind == "role":
+		c, err := a.rec.Instance(context.Background(), arn, step.Instance)
+		if err != nil {
+			return nil, "", err
+		}
+		key = awsKey{ID: c.Key, Secret: c.Secret, Token: c.Token}
+	case step.Instance != "" || kind != "user":
+		return nil, "", fmt.Errorf("%q cannot call: a user has keys, and a role an instance", step.As)
 	}
 	return append(key.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json")), "", nil
 }
@@ -209,4 +225,10 @@ func (a *awsRun) deliver(dir string) error {
 
 func (a *awsRun) told(p *Played) {
 	p.NotLogged, p.Faults = a.rec.NotLogged(), a.rec.Faults()
+	for _, n := range a.rec.NotImplemented() {
+		if p.NotImplemented == nil {
+			p.NotImplemented = map[string]int{}
+		}
+		p.NotImplemented[n.Service+" "+n.Call]++
+	}
 }
