@@ -144,7 +144,7 @@ type await struct {
 	marker  []byte
 	lines   map[int]Line // by call
 	seen    map[event.Key]bool
-	ids     map[string]bool // event ids of the run's lines
+	ids     map[string]bool     // event ids of the run's lines
 	newest  map[event.Log]int64 // time of the newest event, whoever called
 	scanned bool                // all files were scanned as they are
 	// request are the calls' request ids in lower case; oldest is the time

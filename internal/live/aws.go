@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -172,14 +173,23 @@ type awsCaller struct {
 	agent   string
 }
 
-func newAWS(ctx context.Context, p *Plan, profile, region string) (*awsCaller, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(p.client),
-		config.WithSharedConfigProfile(profile), config.WithRegion(region))
+func newAWS(ctx context.Context, p *Plan, opts *Options) (*awsCaller, error) {
+	load := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(opts.Profile), config.WithRegion(opts.Region)}
+	if opts.Client != nil {
+		load = append(load, config.WithHTTPClient(p.client))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration: %w", err)
 	}
+	client := p.client
+	if own, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		// The SDK's own trusts the certificates that AWS_CA_BUNDLE names.
+		client = httpClient(&http.Client{Timeout: callTimeout, Transport: own.GetTransport()})
+		p.idle = append(p.idle, client)
+	}
 	return &awsCaller{
-		cfg: cfg, signer: v4.NewSigner(), client: p.client, agent: p.UserAgent,
+		cfg: cfg, signer: v4.NewSigner(), client: client, agent: p.UserAgent,
 		retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			if cfg.RetryMaxAttempts > 0 {
 				o.MaxAttempts = cfg.RetryMaxAttempts
