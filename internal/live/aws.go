@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -198,6 +199,13 @@ func newAWS(ctx context.Context, p *Plan, opts *Options) (*awsCaller, error) {
 	}, nil
 }
 
+// Regions of other partitions than aws: those of near ones have the hosts of the
+// table, global services excepted, and those of far ones other hosts.
+var (
+	nearRegion = regexp.MustCompile(`^(?:cn|us-gov)-`)
+	farRegion  = regexp.MustCompile(`^(?:us-iso|eu-iso|eusc)`)
+)
+
 // place settles region and endpoint: AWS's own in the partitions aws, aws-cn
 // and aws-us-gov, or the one that the user's configuration names.
 func (a *awsCaller) place(t *target) error {
@@ -207,8 +215,8 @@ func (a *awsCaller) place(t *target) error {
 	}
 	suffix := ""
 	switch {
-	case s.region != "-" && (strings.HasPrefix(t.region, "cn-") || strings.HasPrefix(t.region, "us-gov-")):
-		return fmt.Errorf("%s: where %s lies outside the partition aws is not known", t.name, s.name)
+	case farRegion.MatchString(t.region), s.region != "-" && nearRegion.MatchString(t.region):
+		return fmt.Errorf("%s: where %s lies in the partition of %s is not known", t.name, s.name, t.region)
 	case s.region != "-":
 		t.region = s.region
 	case t.region == "":

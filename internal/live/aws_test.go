@@ -319,7 +319,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"not known to be a read", Options{Calls: []Call{{AWS: "ec2:StopInstances"}}}},
 		{"no value is given for {vault}", Options{Calls: []Call{{AWS: "ec2:DescribeVpcs", Params: map[string]any{"a": "{vault}"}}}}},
 		{"is no region", Options{Calls: []Call{{AWS: "ec2:DescribeVpcs", Region: "evil.example/"}}}},
-		{"outside the partition aws", Options{Calls: []Call{{AWS: "iam:ListUsers", Region: "cn-north-1"}}}},
+		{"in the partition of cn-north-1 is not known", Options{Calls: []Call{{AWS: "iam:ListUsers", Region: "cn-north-1"}}}},
+		{"in the partition of us-iso-east-1 is not known", Options{Calls: []Call{{AWS: "ec2:DescribeVpcs", Region: "us-iso-east-1"}}}},
 	} {
 		c.opts.Client = client
 		p, err := Prepare(t.Context(), c.opts)

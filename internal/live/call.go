@@ -207,7 +207,7 @@ func logClass(cloud event.Cloud, name string) (event.Log, bool) {
 func (t *target) urlRequest(text string, params map[string]any, vars map[string]string) (rule, error) {
 	method, address, ok := strings.Cut(text, " ")
 	if !ok {
-		return rule{}, errors.New("want a method and a URL, such as GET https://management.azure.com/...")
+		return rule{}, errors.New("want a method and a URL, such as GET https://management.azure.com/subscriptions")
 	}
 	// Without values, each placeholder stands for a name of its own kind.
 	if vars == nil {
