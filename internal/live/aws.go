@@ -56,12 +56,19 @@ var awsRoutes = sync.OnceValue(func() map[string]awsRoute {
 	return m
 })
 
+var operation = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{2,99}$`)
+
 // awsRequest builds the request for service:Operation, but for its host.
 func (t *target) awsRequest(text string, params map[string]any) (rule, error) {
 	name, op, _ := strings.Cut(text, ":")
 	svc := awsServices()[name]
 	if svc == nil {
 		return rule{}, fmt.Errorf("no service %q is known that can be called; want service:Operation", name)
+	}
+	if !operation.MatchString(op) {
+		// A server may take "X-Amz-Target: T.ListTables.DeleteTable" for the
+		// last of the names in it.
+		return rule{}, fmt.Errorf("%q is no name of an operation", op)
 	}
 	r := findRule(event.AWS, name, "-", op, nil)
 	route, listed := awsRoutes()[text]
@@ -122,6 +129,9 @@ func (t *target) awsREST(route awsRoute, params map[string]any) error {
 		v, err := scalar(rest[name])
 		if err != nil || v == "" || v == "." || v == ".." {
 			return fmt.Errorf("it needs the parameter %s", name)
+		}
+		if route.method == http.MethodPost && strings.ContainsAny(v, "/\\%") {
+			return fmt.Errorf("%s: %q could lead to another path", name, v)
 		}
 		delete(rest, name)
 		parts[i] = url.PathEscape(v)

@@ -231,6 +231,13 @@ func (t *target) urlRequest(text string, params map[string]any, vars map[string]
 	case method != "GET" && strings.Contains(u.EscapedPath(), "%"):
 		return rule{}, errors.New("the path of what is not a GET must be plain")
 	}
+	for k := range u.Query() {
+		// Credentials are the SDK's business; and what begins with $ at Google
+		// tells the server to take the request for another than it looks.
+		if slices.Contains([]string{"access_token", "oauth_token", "key", "sig"}, k) || t.cloud == event.GCP && strings.HasPrefix(k, "$") {
+			return rule{}, fmt.Errorf("the parameter %s must not be in the URL", k)
+		}
+	}
 	t.method, t.url = method, u
 	t.name = method + " " + u.Host + u.EscapedPath()
 	if method == "POST" {
