@@ -213,7 +213,7 @@ func (c *awsCall) route(r *http.Request, body []byte) (awsRoute, error) {
 	}
 	for k, v := range r.URL.Query() {
 		switch {
-		case strings.HasPrefix(strings.ToLower(k), "x-amz-"), k == "x-id", secretParams.MatchString(k):
+		case strings.HasPrefix(strings.ToLower(k), "x-amz-"), k == "x-id", masked(k):
 		case c.service == "s3":
 			c.params[k] = strings.Join(v, ",")
 		case len(v) > 1:
@@ -241,8 +241,17 @@ func hostOf(r *http.Request) string {
 	return strings.ToLower(host)
 }
 
-// secretParams are request parameters that CloudTrail leaves out or masks.
-var secretParams = regexp.MustCompile(`(?i)secret|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
+// masked reports whether a request parameter is one that CloudTrail leaves out
+// or masks. What names a secret (secretId) or the next page of a list
+// (nextToken) is neither.
+func masked(name string) bool {
+	return secretParams.MatchString(name) && !pageParams.MatchString(name)
+}
+
+var (
+	secretParams = regexp.MustCompile(`(?i)secret(?:string|binary|(?:access)?key)?$|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
+	pageParams   = regexp.MustCompile(`(?i)^(?:next|page|pagination|continuation|starting)-?token$`)
+)
 
 func jsonParams(body []byte) map[string]any {
 	var in map[string]any
@@ -257,7 +266,7 @@ func lowerKeys(v any) any {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			if !secretParams.MatchString(k) {
+			if !masked(k) {
 				out[lowerFirst(k)] = lowerKeys(e)
 			}
 		}

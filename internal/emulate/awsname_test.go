@@ -198,3 +198,14 @@ func TestEveryRouteIsReached(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsMasked(t *testing.T) {
+	for name, want := range map[string]bool{
+		"SecretString": true, "clientSecret": true, "secretAccessKey": true, "MasterUserPassword": true, "authToken": true, "UserData": true, "ZipFile": true,
+		"SecretId": false, "NextToken": false, "nextToken": false, "PaginationToken": false, "continuation-token": false, "KeyName": false,
+	} {
+		if masked(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 func queryParams(form url.Values) map[string]any {
 	out := map[string]any{}
 	for _, k := range sortedKeys(form) {
-		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+		if k == "Action" || k == "Version" || masked(k) {
 			continue
 		}
 		name, rest, nested := strings.Cut(k, ".")
@@ -67,7 +67,7 @@ func ec2Params(form url.Values) map[string]any {
 		m["items"] = append(items, item)
 	}
 	for _, k := range sortedKeys(form) {
-		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+		if k == "Action" || k == "Version" || masked(k) {
 			continue
 		}
 		v := form.Get(k)

@@ -219,7 +219,7 @@ func (s *sheet) lists(f *finding.Facts, lists, open int) {
 	}
 	if o := widest(f, func(o *finding.Operation) bool { return o.API.Breadth != "account" && o.OK > 0 }); o != nil {
 		share, why := 1.0, ""
-		if knewAll(f) {
+		if knewAll(f, o) {
 			share, why = s.w.Shares["sweep_known"], ", each known before: nothing was listed, refused or missed"
 		}
 		if s.add("sweep", float64(o.Targets), share) {
@@ -229,11 +229,11 @@ func (s *sheet) lists(f *finding.Facts, lists, open int) {
 	s.swept(f)
 }
 
-// knewAll reports whether a caller asked for resources by name that all are
-// there: deployment reads what stands in its state, where an intruder lists
-// first, or guesses.
-func knewAll(f *finding.Facts) bool {
-	return f.Cloud == event.AWS && f.Open == 0 && f.Outcomes.OK == f.Events
+// knewAll reports whether a caller asked for resources by name that are all
+// there, and listed nothing: deployment reads what stands in its state, where
+// an intruder lists first, or guesses.
+func knewAll(f *finding.Facts, o *finding.Operation) bool {
+	return f.Cloud == event.AWS && f.Open == 0 && f.Outcomes.Denied == 0 && o.OK == o.Events
 }
 
 // minSwept is how many resources a question must be put to before it is one of
