@@ -59,7 +59,7 @@ func TestCallsAreNamedAsCloudTrailNamesThem(t *testing.T) {
 			`{"Limit":10}`, want{"dynamodb.amazonaws.com", "ListTables", "dynamodb:ListTables", "eu-west-1", true, false, `{"limit":10}`}},
 		{"json secrets are left out", signed("POST", "https://secretsmanager.eu-west-1.amazonaws.com/", "", "eu-west-1", "secretsmanager", "X-Amz-Target", "secretsmanager.PutSecretValue"),
 			`{"SecretId":"x","SecretString":"hush","Tags":[{"Key":"a"}]}`,
-			want{"secretsmanager.amazonaws.com", "PutSecretValue", "secretsmanager:PutSecretValue", "eu-west-1", false, false, `{"tags":[{"key":"a"}]}`}},
+			want{"secretsmanager.amazonaws.com", "PutSecretValue", "secretsmanager:PutSecretValue", "eu-west-1", false, false, `{"secretId":"x","tags":[{"key":"a"}]}`}},
 		{"lambda carries its API date", signed("GET", "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/", "", "eu-west-1", "lambda"),
 			"", want{"lambda.amazonaws.com", "ListFunctions20150331", "lambda:ListFunctions", "eu-west-1", true, false, `{}`}},
 		{"lambda path parameter", signed("GET", "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/f/policy", "", "eu-west-1", "lambda"),
