@@ -185,6 +185,7 @@ func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *
 		RequestID:          a.Stage.UUID("requestID"),
 		ReadOnly:           c.readOnly,
 		EventType:          "AwsApiCall",
+		APIVersion:         c.version,
 		ManagementEvent:    !c.data,
 		RecipientAccountID: recipient(c, who),
 		EventCategory:      "Management",
