@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -40,6 +41,7 @@ type awsCall struct {
 	bucket   string
 	host     string // what the provider sees as host, "" where that is not known
 	query    bool   // the client understands the error codes of the query protocol
+	version  string // apiVersion
 	presign  bool   // the signature is in the query
 }
 
@@ -104,6 +106,16 @@ func nameAWS(r *http.Request, body []byte) (awsCall, error) {
 	}
 	src := awsTable().source(c.service, c.host, route.endpoint, target)
 	c.source = src.source + ".amazonaws.com"
+	c.version = src.version
+	if c.version == "VERSION" {
+		c.version = form.Get("Version")
+	}
+	if sent := bodyParams(body, func(k string) string { return k }); src.keys == "sent" && len(sent) > 0 {
+		for k := range jsonParams(body) {
+			delete(c.params, k)
+		}
+		maps.Copy(c.params, sent)
+	}
 	if src.region != "" {
 		c.region = src.region
 	}
@@ -253,27 +265,36 @@ var (
 	pageParams   = regexp.MustCompile(`(?i)^(?:next|page|pagination|continuation|starting)-?token$`)
 )
 
-func jsonParams(body []byte) map[string]any {
+func jsonParams(body []byte) map[string]any { return bodyParams(body, lowerFirst) }
+
+// bodyParams reads a body of JSON, its keys as spell has them and without
+// secrets.
+func bodyParams(body []byte, spell func(string) string) map[string]any {
 	var in map[string]any
 	if json.Unmarshal(body, &in) != nil {
 		return nil
 	}
-	return lowerKeys(in).(map[string]any)
+	return spelled(in, spell).(map[string]any)
 }
 
-func lowerKeys(v any) any {
+func spelled(v any, spell func(string) string) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
+<<<<<<< HEAD
 			if !masked(k) {
 				out[lowerFirst(k)] = lowerKeys(e)
+=======
+			if !secretParams.MatchString(k) {
+				out[spell(k)] = spelled(e, spell)
+>>>>>>> wt-aws
 			}
 		}
 		return out
 	case []any:
 		for i := range v {
-			v[i] = lowerKeys(v[i])
+			v[i] = spelled(v[i], spell)
 		}
 	}
 	return v

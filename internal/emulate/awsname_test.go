@@ -155,7 +155,7 @@ func TestRouteTablesAreWhole(t *testing.T) {
 	if got := len(operationRoutes()); got < 8000 {
 		t.Errorf("operations.gz has %d operations", got)
 	}
-	if got, want := len(tableRows(awsSourcesTSV, 6)), lines(awsSourcesTSV); got != want || want < 20 {
+	if got, want := len(tableRows(awsSourcesTSV, 8)), lines(awsSourcesTSV); got != want || want < 20 {
 		t.Errorf("%d of %d rows of awssources.tsv have all fields", got, want)
 	}
 	if got, want := len(tableRows(awsLoggedTSV, 5)), lines(awsLoggedTSV); got != want || want < 60 {
