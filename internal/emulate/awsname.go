@@ -282,13 +282,8 @@ func spelled(v any, spell func(string) string) any {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-<<<<<<< HEAD
 			if !masked(k) {
-				out[lowerFirst(k)] = lowerKeys(e)
-=======
-			if !secretParams.MatchString(k) {
 				out[spell(k)] = spelled(e, spell)
->>>>>>> wt-aws
 			}
 		}
 		return out

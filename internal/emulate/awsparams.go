@@ -69,7 +69,7 @@ var ec2Wrapped = sync.OnceValue(func() map[string]bool {
 func wrappedParams(form url.Values) map[string]any {
 	in := map[string]any{}
 	for _, k := range sortedKeys(form) {
-		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+		if k == "Action" || k == "Version" || masked(k) {
 			continue
 		}
 		into := in
