@@ -39,6 +39,15 @@ def client(service, region, session=None, **config):
     return (session or boto3).client(service, region_name=region, config=Config(retries={"total_max_attempts": 1}, read_timeout=30, **config))
 
 
+def take(estate, role, name):
+    """The session, called name, in which the estate's operator has taken one of
+    its roles."""
+    operator, home = estate["keys"]["operator"], estate["resources"]["home"]
+    sts = client("sts", home, boto3.Session(aws_access_key_id=operator["id"], aws_secret_access_key=operator["secret"]))
+    taken = sts.assume_role(RoleArn=estate["roles"][role], RoleSessionName=name)["Credentials"]
+    return boto3.Session(aws_access_key_id=taken["AccessKeyId"], aws_secret_access_key=taken["SecretAccessKey"], aws_session_token=taken["SessionToken"])
+
+
 class Tally:
     """Makes calls and counts how each ended. A refusal is part of a rehearsal
     and ends nothing; a call that never got an answer does."""
