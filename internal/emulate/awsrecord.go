@@ -22,6 +22,7 @@ type cloudTrailRecord struct {
 	EventType           string         `json:"eventType"`
 	ManagementEvent     bool           `json:"managementEvent"`
 	RecipientAccountID  string         `json:"recipientAccountId"`
+	SharedEventID       string         `json:"sharedEventID,omitempty"`
 	EventCategory       string         `json:"eventCategory"`
 	TLSDetails          *tlsDetails    `json:"tlsDetails,omitempty"`
 }
@@ -35,12 +36,14 @@ type userIdentity struct {
 	UserName         string          `json:"userName,omitempty"`
 	IdentityProvider string          `json:"identityProvider,omitempty"`
 	SessionContext   *sessionContext `json:"sessionContext,omitempty"`
+	InvokedBy        string          `json:"invokedBy,omitempty"`
 }
 
 type sessionContext struct {
 	SessionIssuer       *sessionIssuer       `json:"sessionIssuer,omitempty"`
 	WebIDFederationData *webIDFederationData `json:"webIdFederationData,omitempty"`
 	Attributes          sessionAttributes    `json:"attributes"`
+	EC2RoleDelivery     string               `json:"ec2RoleDelivery,omitempty"`
 }
 
 type sessionIssuer struct {

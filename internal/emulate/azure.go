@@ -80,8 +80,8 @@ func (a *Azure) Serves(host string) bool {
 	case "login.microsoftonline.com", "management.azure.com", "graph.microsoft.com":
 		return true
 	}
-	_, _, storage := storageHost(host)
-	return storage || strings.HasSuffix(host, ".vault.azure.net")
+	account, _, storage := storageHost(host)
+	return storage && a.Estate.Storage[account] != nil || strings.HasSuffix(host, ".vault.azure.net")
 }
 
 // Faults returns the requests that the stand-in could not answer.

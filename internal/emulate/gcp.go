@@ -77,6 +77,11 @@ func (r gcpRoute) isList() bool {
 	return strings.HasPrefix(verb, "List") || strings.HasSuffix(strings.ToLower(verb), "list")
 }
 
+// isTest reports whether a method asks which of some permissions the caller
+// has. It needs none itself, refuses nobody and answers with those that the
+// caller has, so that no record of it says denied.
+func (r gcpRoute) isTest() bool { return strings.HasSuffix(r.name, "TestIamPermissions") }
+
 //go:embed gcproutes.tsv
 var gcpRoutesTSV string
 
@@ -138,15 +143,18 @@ func (g *GCP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gcpError(w, http.StatusNotFound, "NOT_FOUND", "no such method")
 		return
 	}
-	answer := g.Estate.Answers[row.name]
-	if answer == nil {
-		g.fault(row.name + ": no answer")
+	answer := g.answer(row, vars)
+	if row.isTest() {
+		answer = g.testPermissions(who, body)
 	}
 	at, from := g.Stage.Tick()
-	granted := g.Policy.Allows(who.Email, row.permission)
+	granted := row.permission == "-" || g.Policy.Allows(who.Email, row.permission)
+	if answer == nil && granted {
+		g.fault(row.name + ": no answer")
+	}
 	call := gcpCall{row: row, vars: vars, who: who, granted: granted, at: at, from: from, items: countItems(answer), body: body}
 	call.agent = g.agent(r.UserAgent())
-	if row.kind == "ADMIN_WRITE" || slices.Contains(g.Estate.DataAccess, row.service) {
+	if row.kind == "ADMIN_WRITE" || row.kind != "NONE" && slices.Contains(g.Estate.DataAccess, row.service) {
 		g.keep(call)
 	} else {
 		g.mu.Lock()
@@ -161,6 +169,49 @@ func (g *GCP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// answer finds the body for a call in the estate. Where the estate knows all of
+// a kind in Compute Engine (its aggregated list), that also answers the lists of
+// single zones and regions; a kind that the estate does not have is listed empty.
+func (g *GCP) answer(row gcpRoute, vars map[string]string) map[string]any {
+	answer := g.Estate.Answers[row.name]
+	kind, ok := strings.CutSuffix(strings.TrimPrefix(row.name, "v1.compute."), ".list")
+	if answer != nil || !ok || row.service != "compute.googleapis.com" {
+		return answer
+	}
+	scope := "regions/" + vars["region"]
+	if vars["zone"] != "" {
+		scope = "zones/" + vars["zone"]
+	}
+	all, _ := g.Estate.Answers["v1.compute."+kind+".aggregatedList"]["items"].(map[string]any)
+	in, _ := all[scope].(map[string]any)
+	items, _ := in[kind].([]any)
+	if items == nil {
+		items = []any{}
+	}
+	return map[string]any{"kind": "compute#" + strings.TrimSuffix(kind, "s") + "List", "items": items}
+}
+
+// testPermissions is the answer to TestIamPermissions: those of the request's
+// permissions that the policy grants, and an empty object where there are none.
+func (g *GCP) testPermissions(who *GCPPrincipal, body []byte) map[string]any {
+	var ask struct {
+		Permissions []string `json:"permissions"`
+	}
+	if err := json.Unmarshal(body, &ask); err != nil {
+		g.fault("TestIamPermissions: " + err.Error())
+	}
+	granted := []any{}
+	for _, p := range ask.Permissions {
+		if g.Policy.Allows(who.Email, p) {
+			granted = append(granted, p)
+		}
+	}
+	if len(granted) == 0 {
+		return map[string]any{}
+	}
+	return map[string]any{"permissions": granted}
 }
 
 // gcpCall is what one record is made of.
@@ -216,77 +267,6 @@ func (g *GCP) keep(c gcpCall) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.entries = append(g.entries, made...)
-}
-
-func (g *GCP) payload(c gcpCall) map[string]any {
-	resource := "projects/" + g.Estate.Project
-	if c.row.service == "compute.googleapis.com" {
-		_, tail, _ := strings.Cut(c.row.path, "{project}")
-		tail = strings.Replace(tail, "/aggregated/", "/global/", 1)
-		for k, v := range c.vars {
-			tail = strings.ReplaceAll(tail, "{"+k+"}", v)
-		}
-		resource += strings.TrimSuffix(strings.TrimSuffix(tail, "/setLabels"), "/wait")
-	}
-	auth := map[string]any{"principalEmail": c.who.Email}
-	if c.who.KeyID != "" {
-		auth["principalSubject"] = "serviceAccount:" + c.who.Email
-		auth["serviceAccountKeyName"] = fmt.Sprintf("//iam.googleapis.com/projects/%s/serviceAccounts/%s/keys/%s", g.Estate.Project, c.who.Email, c.who.KeyID)
-	} else {
-		auth["principalSubject"] = "user:" + c.who.Email
-	}
-	if !c.granted && c.who.Outsider && c.row.kind != "ADMIN_WRITE" {
-		auth = map[string]any{}
-	}
-	authz := map[string]any{
-		"permission": c.row.permission, "permissionType": c.row.kind, "resource": "projects/" + g.Estate.Project,
-		"resourceAttributes": map[string]any{"name": "projects/" + g.Estate.Project, "service": "resourcemanager", "type": "resourcemanager.projects"},
-	}
-	if c.granted {
-		authz["granted"] = true
-	}
-	request := map[string]any{}
-	if json.Unmarshal(c.body, &request) != nil {
-		request = map[string]any{}
-	}
-	request["@type"] = "type.googleapis.com/" + strings.TrimPrefix(c.row.name, "v1.")
-	p := map[string]any{
-		"@type": "type.googleapis.com/google.cloud.audit.AuditLog", "authenticationInfo": auth, "authorizationInfo": []any{authz},
-		"methodName": c.row.name, "serviceName": c.row.service, "resourceName": resource, "request": request,
-		"requestMetadata": map[string]any{
-			"callerIp": c.from, "callerSuppliedUserAgent": c.agent, "destinationAttributes": map[string]any{},
-			"requestAttributes": map[string]any{"auth": map[string]any{}, "time": c.at.UTC().Format("2006-01-02T15:04:05.000000Z")},
-		},
-	}
-	if !c.granted {
-		p["status"] = map[string]any{"code": 7, "message": fmt.Sprintf("Required '%s' permission for 'projects/%s'", c.row.permission, g.Estate.Project)}
-	} else if c.row.isList() && c.items >= 0 {
-		p["numResponseItems"] = fmt.Sprint(c.items)
-	}
-	if c.row.service == "compute.googleapis.com" {
-		where := "global"
-		if z := c.vars["zone"]; z != "" {
-			where = z
-		}
-		p["resourceLocation"] = map[string]any{"currentLocations": []any{where}}
-	}
-	return p
-}
-
-func (g *GCP) resource(c gcpCall) map[string]any {
-	labels := map[string]any{"project_id": g.Estate.Project}
-	switch c.row.resource {
-	case "api":
-		labels["service"], labels["method"], labels["version"], labels["location"] = c.row.service, strings.TrimPrefix(c.row.name, "v1."), "v1", "global"
-	case "gce_instance":
-		labels["instance_id"], labels["zone"] = g.instanceID(), c.vars["zone"]
-	}
-	return map[string]any{"type": c.row.resource, "labels": labels}
-}
-
-func (g *GCP) instanceID() string {
-	id, _ := g.Estate.Answers["v1.compute.instances.get"]["id"].(string)
-	return id
 }
 
 var invocationID = regexp.MustCompile(`invocation-id/[0-9a-f]+`)

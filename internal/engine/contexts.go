@@ -15,6 +15,7 @@ type caller struct {
 	session, key, label, creator uint32
 	cloud                        event.Cloud
 	kind                         event.ActorKind
+	partial                      bool
 }
 
 // station is where a call came from and which further account recorded it,
@@ -158,7 +159,7 @@ func (e *Engine) newCaller(ev *event.Event) caller {
 	}
 	c := caller{
 		principal: in(a.Principal), account: in(ev.Account), session: in(a.Session),
-		key: in(a.Key), creator: in(a.Creator), cloud: ev.Cloud, kind: a.Kind,
+		key: in(a.Key), creator: in(a.Creator), cloud: ev.Cloud, kind: a.Kind, partial: a.Partial,
 	}
 	end := func(b []byte) uint32 {
 		n := len(a.Principal) - len(b)

@@ -337,6 +337,9 @@ func (c *Collector) Close() {
 // Run evaluates everything that was collected. path names a file by number.
 // It may be called once, after all collectors are closed.
 func (e *Engine) Run(path func(file uint32) string) ([]finding.Finding, Stats, error) {
+	if !e.opts.Rows {
+		e.complete() // rows stand beside those of languages that cannot
+	}
 	groups := newStore[call](&e.budget, callSize, 256)
 	groups.free = e.calls.free
 	times := e.newActive()

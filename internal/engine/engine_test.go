@@ -58,6 +58,7 @@ type act struct {
 	Kind         event.ActorKind
 	Grantor      bool
 	Shared       string
+	Partial      bool
 	Recipient    string
 	ClassWrite   bool
 }
@@ -80,7 +81,7 @@ func (a *act) event(reg *event.Registry) event.Event {
 		ID: []byte(a.ID), Key: event.IDKey("t", []byte(a.ID)), API: reg.At(uint32(a.API)), Outcome: a.Outcome,
 		Region: []byte(a.Region), Account: []byte(a.Account), Address: []byte(a.Address), UserAgent: []byte(a.Agent),
 		Target: []byte(a.Target), Flags: a.Flags, Recipient: []byte(a.Recipient),
-		Actor: event.Actor{Kind: a.Kind, Principal: []byte(a.Principal), Session: []byte(a.Session), Key: []byte(a.Key), Name: []byte(a.Name)},
+		Actor: event.Actor{Kind: a.Kind, Principal: []byte(a.Principal), Session: []byte(a.Session), Key: []byte(a.Key), Name: []byte(a.Name), Partial: a.Partial},
 	}
 	if a.Outcome == event.Denied {
 		ev.Reason = event.ReasonUnknown

@@ -50,6 +50,10 @@ type Actor struct {
 	// is recognised across accounts ("role/OrgAudit"). Empty where the
 	// principal exists once only, whatever account it acts in.
 	Name []byte
+	// Partial says that the record leaves out where the principal lives, so
+	// that Principal is no more than Name is: it is taken for the principal of
+	// that name which other records show, if they show just one.
+	Partial bool
 	// Session is the session of the principal, where it has sessions: an
 	// assumed-role session ARN, a sign-in session. The name in it is chosen
 	// by the caller and decides nothing.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,17 +25,46 @@ import (
 // awsAccountID is the account that the AWS CLI's documentation uses.
 const awsAccountID = "111122223333"
 
-//go:embed estate/aws.py
-var awsEstate []byte
+var (
+	//go:embed estate/aws.py
+	awsEstate []byte
+	// moto's server, with two of its answers mended.
+	//go:embed estate/stand_in.py
+	awsServer []byte
+)
 
 // awsAccount is an account in moto. All runs read the same one, each through a
 // recorder of its own; it is made when the first run asks for it.
 type awsAccount struct {
-	once sync.Once
-	err  error
-	url  *url.URL
-	keys map[string]awsKey // by user
-	end  func()
+	once   sync.Once
+	err    error
+	url    *url.URL
+	dir    string // of the scripts and of the estate's description
+	estate awsDescription
+	end    func()
+}
+
+// awsDescription is what estate/aws.py prints of the account.
+type awsDescription struct {
+	Keys   map[string]awsKey   `json:"keys"`   // of users, by part
+	Roles  map[string]string   `json:"roles"`  // ARNs, by part
+	Policy map[string][]string `json:"policy"` // what each may do, by ARN
+}
+
+// arn returns who "user/PART" or "role/PART" is.
+func (d *awsDescription) arn(as string) (string, error) {
+	kind, part, _ := strings.Cut(as, "/")
+	switch kind {
+	case "user":
+		if k, ok := d.Keys[part]; ok {
+			return k.ARN, nil
+		}
+	case "role":
+		if arn, ok := d.Roles[part]; ok {
+			return arn, nil
+		}
+	}
+	return "", fmt.Errorf("%q is neither a user nor a role of the account", as)
 }
 
 // awsKey is a credential as estate/aws.py and sts print it.
@@ -42,13 +72,18 @@ type awsKey struct {
 	ID     string `json:"id"`
 	Secret string `json:"secret"`
 	Token  string `json:"token"`
+	ARN    string `json:"arn"`
 }
 
 func (k awsKey) env(s *session) []string {
-	return []string{
-		"AWS_ACCESS_KEY_ID=" + k.ID, "AWS_SECRET_ACCESS_KEY=" + k.Secret, "AWS_SESSION_TOKEN=" + k.Token,
+	env := []string{
+		"AWS_ACCESS_KEY_ID=" + k.ID, "AWS_SECRET_ACCESS_KEY=" + k.Secret,
 		"AWS_CA_BUNDLE=" + s.authority(), "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1", "AWS_DEFAULT_REGION=us-east-1",
 	}
+	if k.Token != "" {
+		env = append(env, "AWS_SESSION_TOKEN="+k.Token)
+	}
+	return env
 }
 
 // stop ends moto.
@@ -56,6 +91,9 @@ func (a *awsAccount) stop() {
 	a.once.Do(func() { a.err = errors.New("closed") })
 	if a.end != nil {
 		a.end()
+	}
+	if a.dir != "" {
+		_ = os.RemoveAll(a.dir)
 	}
 }
 
@@ -66,6 +104,16 @@ func (a *awsAccount) start(tools Tools) error {
 }
 
 func (a *awsAccount) build(tools Tools) error {
+	var err error
+	if a.dir, err = os.MkdirTemp("", "rehearsal-account"); err != nil {
+		return err
+	}
+	server, builder := filepath.Join(a.dir, "stand_in.py"), filepath.Join(a.dir, "aws.py")
+	for file, text := range map[string][]byte{server: awsServer, builder: awsEstate} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return err
+		}
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -73,8 +121,8 @@ func (a *awsAccount) build(tools Tools) error {
 	addr := l.Addr().(*net.TCPAddr)
 	_ = l.Close()
 	// moto outlives the run that starts it: stop ends it.
-	cmd := exec.CommandContext(context.Background(), tools.find("moto_server"), "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
-	cmd.Env = append(os.Environ(), "PATH="+tools.path(), "MOTO_ACCOUNT_ID="+awsAccountID, "MOTO_EC2_LOAD_DEFAULT_AMIS=true")
+	cmd := exec.CommandContext(context.Background(), tools.find("python3"), server, "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
+	cmd.Env = append(os.Environ(), "PATH="+tools.path(), "PYTHONWARNINGS=ignore", "MOTO_ACCOUNT_ID="+awsAccountID, "MOTO_EC2_LOAD_DEFAULT_AMIS=true")
 	endTogether(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("moto: %w", err)
@@ -103,61 +151,45 @@ func (a *awsAccount) build(tools Tools) error {
 			return errors.New("moto did not answer within a minute")
 		}
 	}
-	dir, err := os.MkdirTemp("", "rehearsal-estate")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	script := filepath.Join(dir, "estate.py")
-	if err := os.WriteFile(script, awsEstate, 0o600); err != nil {
-		return err
-	}
 	var errs strings.Builder
-	python := exec.Command(tools.find("python3"), script, a.url.String())
-	python.Env = []string{"PATH=" + tools.path(), "HOME=" + dir, "LANG=C.UTF-8", "NO_PROXY=127.0.0.1"}
+	python := exec.Command(tools.find("python3"), builder, a.url.String())
+	python.Env = []string{"PATH=" + tools.path(), "HOME=" + a.dir, "LANG=C.UTF-8", "NO_PROXY=127.0.0.1", "PYTHONWARNINGS=ignore"}
 	python.Stderr = &errs
 	out, err := python.Output()
 	if err != nil {
 		return fmt.Errorf("estate: %w\n%s", err, errs.String())
 	}
-	var doc struct {
-		Keys map[string]awsKey `json:"keys"`
-	}
-	if err := json.Unmarshal(out, &doc); err != nil {
+	if err := json.Unmarshal(out, &a.estate); err != nil {
 		return fmt.Errorf("estate: %w", err)
 	}
-	a.keys = doc.Keys
-	return nil
+	return os.WriteFile(filepath.Join(a.dir, "estate.json"), out, 0o600)
 }
 
 // awsRun is one run's recorder.
 type awsRun struct {
 	account *awsAccount
 	rec     *emulate.AWS
-	caller  string
 }
 
 func (a *awsAccount) standIn(_ context.Context, tools Tools, r *Run, on []event.Log, s *session) (standIn, error) {
 	if err := a.start(tools); err != nil {
 		return nil, err
 	}
-	policy := emulate.Policy{}
-	// Others than the caller that is tried are not what the run is about.
-	for user := range a.keys {
-		policy[awsARN("user/"+user)] = []string{"*"}
+	caller, err := a.estate.arn(r.As)
+	if err != nil {
+		return nil, err
 	}
-	policy[awsARN(r.As)] = r.Allow
-	return &awsRun{
-		account: a, caller: r.As,
-		rec: &emulate.AWS{
-			Stage: s.stage, Backend: a.url, Policy: policy, UserAgent: plainAgent,
-			DataEvents: slices.Contains(on, event.CloudTrailData),
-		},
-	}, nil
+	policy := emulate.Policy{}
+	maps.Copy(policy, a.estate.Policy)
+	if r.Allow != nil {
+		policy[caller] = r.Allow
+	}
+	return &awsRun{account: a, rec: &emulate.AWS{
+		Stage: s.stage, Backend: a.url, Policy: policy, UserAgent: plainAgent,
+		ServiceControl: r.Deny, Tolerant: true,
+		DataEvents: slices.Contains(on, event.CloudTrailData),
+	}}, nil
 }
-
-// awsARN is the name of user/x or role/x in the account.
-func awsARN(name string) string { return "arn:aws:iam::" + awsAccountID + ":" + name }
 
 func (a *awsRun) serves(host string) http.Handler {
 	if strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".api.aws") {
@@ -167,12 +199,23 @@ func (a *awsRun) serves(host string) http.Handler {
 }
 
 func (a *awsRun) begin(s *session, step *Step) ([]string, string, error) {
-	kind, name, _ := strings.Cut(step.As, "/")
-	key, ok := a.account.keys[name]
-	if kind != "user" || !ok {
-		return nil, "", fmt.Errorf("%q is no user of the account", step.As)
+	arn, err := a.account.estate.arn(step.As)
+	if err != nil {
+		return nil, "", err
 	}
-	return key.env(s), "", nil
+	kind, part, _ := strings.Cut(step.As, "/")
+	key := a.account.estate.Keys[part]
+	switch {
+	case step.Instance != "" && kind == "role":
+		c, err := a.rec.Instance(context.Background(), arn, step.Instance)
+		if err != nil {
+			return nil, "", err
+		}
+		key = awsKey{ID: c.Key, Secret: c.Secret, Token: c.Token}
+	case step.Instance != "" || kind != "user":
+		return nil, "", fmt.Errorf("%q cannot call: a user has keys, and a role an instance", step.As)
+	}
+	return append(key.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json")), "", nil
 }
 
 func (a *awsRun) deliver(dir string) error {
@@ -182,4 +225,10 @@ func (a *awsRun) deliver(dir string) error {
 
 func (a *awsRun) told(p *Played) {
 	p.NotLogged, p.Faults = a.rec.NotLogged(), a.rec.Faults()
+	for _, n := range a.rec.NotImplemented() {
+		if p.NotImplemented == nil {
+			p.NotImplemented = map[string]int{}
+		}
+		p.NotImplemented[n.Service+" "+n.Call]++
+	}
 }

@@ -12,8 +12,23 @@ import (
 	"vedette/internal/event"
 )
 
-//go:embed estate/azure.json
-var azureEstate []byte
+var (
+	//go:embed estate/azure.json
+	azureEstate []byte
+	//go:embed estate/policy-azure.json
+	azurePolicy []byte
+)
+
+// azurePrincipal returns who has a name in the estate, and what it signs in
+// with.
+func azurePrincipal(e *emulate.AzureEstate, name string) (id string, p *emulate.AzurePrincipal, err error) {
+	for id, p := range e.Principals {
+		if p.Name == name {
+			return id, p, nil
+		}
+	}
+	return "", nil, fmt.Errorf("%q is no principal of the estate", name)
+}
 
 // azureRun is one run's stand-in.
 type azureRun struct{ rec *emulate.Azure }
@@ -23,19 +38,26 @@ func azureStandIn(r *Run, on []event.Log, s *session) (standIn, error) {
 	if err := json.Unmarshal(azureEstate, &estate); err != nil {
 		return nil, fmt.Errorf("estate/azure.json: %w", err)
 	}
-	who := estate.Principals[r.As]
-	if who == nil {
-		return nil, fmt.Errorf("%q is no principal of the estate", r.As)
+	_, who, err := azurePrincipal(&estate, r.As)
+	if err != nil {
+		return nil, err
 	}
 	if !slices.Contains(on, event.AzureKeyVault) {
 		estate.AuditedVaults = nil
 	}
+	if !slices.Contains(on, event.AzureStorage) {
+		for _, account := range estate.Storage {
+			account.Audited = nil
+		}
+	}
 	estate.GraphActivity = slices.Contains(on, event.AzureGraph)
 	policy := emulate.Policy{}
-	for _, p := range estate.Principals {
-		policy[p.ObjectID] = []string{"*"}
+	if err := json.Unmarshal(azurePolicy, &policy); err != nil {
+		return nil, fmt.Errorf("estate/policy-azure.json: %w", err)
 	}
-	policy[who.ObjectID] = r.Allow
+	if r.Allow != nil {
+		policy[who.ObjectID] = r.Allow
+	}
 	return &azureRun{&emulate.Azure{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: plainAgent}}, nil
 }
 
@@ -47,9 +69,9 @@ func (a *azureRun) serves(host string) http.Handler {
 }
 
 func (a *azureRun) begin(s *session, step *Step) ([]string, string, error) {
-	who := a.rec.Estate.Principals[step.As]
-	if who == nil {
-		return nil, "", fmt.Errorf("%q is no principal of the estate", step.As)
+	id, who, err := azurePrincipal(a.rec.Estate, step.As)
+	if err != nil {
+		return nil, "", err
 	}
 	env := []string{
 		"AZURE_CONFIG_DIR=" + filepath.Join(s.work, "azure", who.ObjectID), "AZURE_CORE_COLLECT_TELEMETRY=no",
@@ -57,11 +79,11 @@ func (a *azureRun) begin(s *session, step *Step) ([]string, string, error) {
 		"AZURE_CORE_OUTPUT=json",
 	}
 	if who.UPN != "" {
-		a.rec.Estate.DeviceUser = step.As
+		a.rec.Estate.DeviceUser = id
 		return env, "az login --use-device-code >/dev/null\n", nil
 	}
 	// The stand-in lets in whoever is of the estate: this is no secret.
-	return env, "az login --service-principal --username " + who.AppID + " --password not-a-password --tenant " + a.rec.Estate.Tenant + " >/dev/null\n", nil
+	return env, "az login --service-principal --username " + id + " --password not-a-password --tenant " + a.rec.Estate.Tenant + " >/dev/null\n", nil
 }
 
 func (a *azureRun) deliver(dir string) error {

@@ -14,8 +14,12 @@ import (
 	"vedette/internal/event"
 )
 
-//go:embed estate/gcp.json
-var gcpEstate []byte
+var (
+	//go:embed estate/gcp.json
+	gcpEstate []byte
+	//go:embed estate/policy-gcp.json
+	gcpPolicy []byte
+)
 
 // gcpRun is one run's stand-in.
 type gcpRun struct{ rec *emulate.GCP }
@@ -29,15 +33,12 @@ func gcpStandIn(r *Run, on []event.Log, s *session) (standIn, error) {
 		estate.DataAccess = nil
 	}
 	policy := emulate.Policy{}
-	known := false
-	for _, p := range estate.Principals {
-		policy[p.Email] = []string{"*"}
-		known = known || p.Email == r.As
+	if err := json.Unmarshal(gcpPolicy, &policy); err != nil {
+		return nil, fmt.Errorf("estate/policy-gcp.json: %w", err)
 	}
-	if !known {
-		return nil, fmt.Errorf("%q is no principal of the estate", r.As)
+	if r.Allow != nil {
+		policy[r.As] = r.Allow
 	}
-	policy[r.As] = r.Allow
 	return &gcpRun{&emulate.GCP{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: plainAgent}}, nil
 }
 

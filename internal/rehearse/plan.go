@@ -1,10 +1,13 @@
 package rehearse
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"vedette/internal/footprint"
 )
 
 // Plan is a test as a shell script that can be pasted: what it does, what it
@@ -39,7 +42,7 @@ func Plan(t *Test) string {
 	}
 	used := t.used()
 	if len(used) > 0 {
-		b.WriteString("\nREHEARSAL=$(mktemp -d)\n")
+		b.WriteString("\nREHEARSAL=$(mktemp -d)\nexport REHEARSE_FOR_REAL=yes # or the scripts refuse to call a real cloud\n")
 		for _, name := range used {
 			// The word in quotes keeps the shell from expanding anything.
 			fmt.Fprintf(&b, "cat >\"$REHEARSAL/%s\" <<'END_OF_%s'\n%s\nEND_OF_%s\n", name, word(name), strings.TrimRight(string(t.file(name)), "\n"), word(name))
@@ -118,6 +121,10 @@ func imports(text, name string) bool {
 	return strings.Contains(text, "/"+name)
 }
 
+// toolTable is the name of a file that is made from what package footprint
+// knows of the tools that the steps name: tool, module, service, operation.
+const toolTable = "tools.tsv"
+
 // everything is the names of the test's files and of those that tests share.
 func (t *Test) everything() []string {
 	names := t.Files()
@@ -127,15 +134,31 @@ func (t *Test) everything() []string {
 			names = append(names, e.Name())
 		}
 	}
-	return names
+	return append(names, toolTable)
 }
 
 func (t *Test) file(name string) []byte {
 	if text, ok := t.files[name]; ok {
 		return text
 	}
+	if name == toolTable {
+		return t.tools()
+	}
 	text, _ := scripts.ReadFile("scripts/" + name)
 	return text
+}
+
+// tools is the table of the tools that the steps name.
+func (t *Test) tools() []byte {
+	var b bytes.Buffer
+	for _, s := range t.Steps {
+		for _, word := range strings.Fields(s.Sh) {
+			for _, o := range footprint.OfTool(word, "") {
+				fmt.Fprintf(&b, "%s\t\t%s\t%s\n", word, o.Service, o.Name)
+			}
+		}
+	}
+	return b.Bytes()
 }
 
 // word makes a word of a file's name, for the end of a text in the shell.

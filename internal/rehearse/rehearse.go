@@ -104,8 +104,9 @@ type Run struct {
 	About string `yaml:"about"`
 	// As is who calls, by the name that the provider's estate has for it.
 	As string `yaml:"as"`
-	// Allow are the actions that the caller may take; Deny those that a
-	// service control policy takes away from everybody (AWS).
+	// Allow are the actions that the caller may take, those of the estate where
+	// it is left out; Deny those that a service control policy takes away from
+	// everybody (AWS).
 	Allow []string `yaml:"allow"`
 	Deny  []string `yaml:"deny"`
 	// Logs are the classes of log that are switched on; the provider's

@@ -257,21 +257,8 @@ func (t *Test) unpack(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	shared, err := fs.ReadDir(scripts, "scripts")
-	if err != nil {
-		return err
-	}
-	for _, e := range shared {
-		text, err := fs.ReadFile(scripts, "scripts/"+e.Name())
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, e.Name()), text, 0o644); err != nil {
-			return err
-		}
-	}
-	for name, text := range t.files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+	for _, name := range t.everything() {
+		if err := os.WriteFile(filepath.Join(dir, name), t.file(name), 0o644); err != nil {
 			return err
 		}
 	}

@@ -129,9 +129,10 @@ func (d *decoder) who(c *call, ev *event.Event) {
 	switch {
 	case len(k.object) > 0:
 		a.Principal = d.space.Join([]byte("entra:"), k.tenant, []byte("/"), k.object)
-		// Key Vault's records often lack the tenant: by the object id alone
-		// the caller is recognised there.
+		// Key Vault's records lack the tenant: by the object id alone the
+		// caller is recognised there.
 		a.Name = d.space.Join([]byte("entra:"), k.object)
+		a.Partial = len(k.tenant) == 0
 	case len(caller) > 0:
 		a.Principal = d.space.Lower(caller)
 	case len(k.app) > 0:

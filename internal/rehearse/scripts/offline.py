@@ -3,7 +3,7 @@
 Importing this module ends the program unless the proxy variables name an
 address of this machine and nothing of a cloud is left out of the proxy. A
 script that was started by hand, with real keys in its environment, so does
-nothing.
+nothing. Who means to call a real cloud sets REHEARSE_FOR_REAL=yes.
 """
 import os
 import sys
@@ -13,6 +13,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _require():
+    if os.environ.get("REHEARSE_FOR_REAL") == "yes":
+        return
     # Which of the two spellings counts differs from library to library.
     set_ = {name: os.environ[name] for name in ("HTTPS_PROXY", "https_proxy") if os.environ.get(name)}
     if not set_:
