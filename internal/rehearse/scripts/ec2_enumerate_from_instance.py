@@ -14,16 +14,12 @@ import json
 import sys
 
 import offline
-import boto3
 
 with open(sys.argv[1], encoding="utf-8") as f:
     estate = json.load(f)
 home = estate["resources"]["home"]
 instance = estate["resources"]["regions"][home]["instances"][0]
-operator = estate["keys"]["operator"]
-sts = offline.client("sts", home, boto3.Session(aws_access_key_id=operator["id"], aws_secret_access_key=operator["secret"]))
-taken = sts.assume_role(RoleArn=estate["roles"][sys.argv[2]], RoleSessionName=instance)["Credentials"]
-session = boto3.Session(aws_access_key_id=taken["AccessKeyId"], aws_secret_access_key=taken["SecretAccessKey"], aws_session_token=taken["SessionToken"])
+session = offline.take(estate, sys.argv[2], instance)
 
 tally = offline.Tally()
 for service, method, params in (

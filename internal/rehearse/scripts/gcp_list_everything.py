@@ -11,6 +11,8 @@ import collections
 import os
 import sys
 
+import loopback  # noqa: F401 (ends the program where calls would reach the real cloud)
+
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.credentials import Credentials
 

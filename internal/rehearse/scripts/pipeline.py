@@ -10,15 +10,11 @@ import json
 import sys
 
 import offline
-import boto3
 
 with open(sys.argv[1], encoding="utf-8") as f:
     estate = json.load(f)
 resources, home = estate["resources"], estate["resources"]["home"]
-operator = estate["keys"]["operator"]
-sts = offline.client("sts", home, boto3.Session(aws_access_key_id=operator["id"], aws_secret_access_key=operator["secret"]))
-taken = sts.assume_role(RoleArn=estate["roles"]["ci"], RoleSessionName="shop-deploy-4711")["Credentials"]
-session = boto3.Session(aws_access_key_id=taken["AccessKeyId"], aws_secret_access_key=taken["SecretAccessKey"], aws_session_token=taken["SessionToken"])
+session = offline.take(estate, "ci", "shop-deploy-4711")
 
 
 def client(service):

@@ -1,13 +1,15 @@
 """Read each thing of the estate by its name, as a plan of Terraform does.
 
-    refresh.py ESTATE
+    refresh.py ESTATE [ROLE]
 
-ESTATE is what estate/aws.py printed. Every call but the first names the thing
-that it asks about: that is what sets a refresh apart from a look around. The
-reads are among those that Terraform's AWS provider makes in a captured trail
-(invictus-ir/aws_dataset, as internal/footprint/everyday.tsv has them), and one
-of a table, of which that trail has none. The client does not call itself
-Terraform: what a client says of itself must not be what clears it.
+ESTATE is what estate/aws.py printed; with a ROLE of it, such as "fleet", the
+operator takes the role first, as a provider block of Terraform says. Every call
+but the first names the thing that it asks about: that is what sets a refresh
+apart from a look around. The reads are among those that Terraform's AWS provider
+makes in a captured trail (invictus-ir/aws_dataset, as
+internal/footprint/everyday.tsv has them), and one of a table, of which that trail
+has none. The client does not call itself Terraform: what a client says of itself
+must not be what clears it.
 """
 import json
 import sys
@@ -15,32 +17,32 @@ import sys
 import offline
 
 with open(sys.argv[1], encoding="utf-8") as f:
-    resources = json.load(f)["resources"]
-home = resources["home"]
+    estate = json.load(f)
+resources, home = estate["resources"], estate["resources"]["home"]
+session = offline.take(estate, sys.argv[2], "terraform") if len(sys.argv) > 2 else None
 tally = offline.Tally()
 
 
-def client(service, region=home):
-    return offline.client(service, region)
+def client(service):
+    return offline.client(service, home, session)
 
 
 tally.call(client("sts").get_caller_identity)
-for region, made in resources["regions"].items():
-    ec2 = client("ec2", region)
-    for vpc in made["vpcs"]:
-        tally.call(ec2.describe_vpcs, VpcIds=[vpc])
-        for attribute in ("enableDnsHostnames", "enableDnsSupport"):
-            tally.call(ec2.describe_vpc_attribute, VpcId=vpc, Attribute=attribute)
-    for subnet in made["subnets"]:
-        tally.call(ec2.describe_subnets, SubnetIds=[subnet])
-    for group in made["security_groups"]:
-        tally.call(ec2.describe_security_groups, GroupIds=[group])
-    for instance in made["instances"]:
-        tally.call(ec2.describe_instances, InstanceIds=[instance])
-        for attribute in ("disableApiTermination", "instanceInitiatedShutdownBehavior", "userData"):
-            tally.call(ec2.describe_instance_attribute, InstanceId=instance, Attribute=attribute)
-    for volume in made["volumes"]:
-        tally.call(ec2.describe_volumes, VolumeIds=[volume])
+made, ec2 = resources["regions"][home], client("ec2")  # a provider block is one region
+for vpc in made["vpcs"]:
+    tally.call(ec2.describe_vpcs, VpcIds=[vpc])
+    for attribute in ("enableDnsHostnames", "enableDnsSupport"):
+        tally.call(ec2.describe_vpc_attribute, VpcId=vpc, Attribute=attribute)
+for subnet in made["subnets"]:
+    tally.call(ec2.describe_subnets, SubnetIds=[subnet])
+for group in made["security_groups"]:
+    tally.call(ec2.describe_security_groups, GroupIds=[group])
+for instance in made["instances"]:
+    tally.call(ec2.describe_instances, InstanceIds=[instance])
+    for attribute in ("disableApiTermination", "instanceInitiatedShutdownBehavior", "userData"):
+        tally.call(ec2.describe_instance_attribute, InstanceId=instance, Attribute=attribute)
+for volume in made["volumes"]:
+    tally.call(ec2.describe_volumes, VolumeIds=[volume])
 iam = client("iam")
 for role in resources["roles"]:
     tally.call(iam.get_role, RoleName=role)
