@@ -34,6 +34,7 @@ type rehearseCmd struct {
 type testsOf struct {
 	Tests string `placeholder:"DIR" help:"Folder of tests to use instead of the built-in ones."`
 	Quick bool   `help:"Only the tests that are marked quick."`
+	Needs string `placeholder:"PROGRAM" help:"Only the tests that need this program, such as pacu; nothing for those that need none."`
 }
 
 func (c *testsOf) load(names []string) ([]*rehearse.Test, error) {
@@ -56,6 +57,14 @@ func (c *testsOf) load(names []string) ([]*rehearse.Test, error) {
 	}
 	if c.Quick {
 		list = slices.DeleteFunc(list, func(t *rehearse.Test) bool { return !t.Quick })
+	}
+	if c.Needs != "" {
+		list = slices.DeleteFunc(list, func(t *rehearse.Test) bool {
+			return !slices.Contains(t.Needs, c.Needs) && (c.Needs != "nothing" || len(t.Needs) > 0)
+		})
+	}
+	if len(list) == 0 {
+		return nil, usagef("no test is left by --quick and --needs")
 	}
 	return list, nil
 }
@@ -122,12 +131,16 @@ type rehearseRun struct {
 	Without []string `placeholder:"LOG" help:"Switch a class of log off, such as azure.key_vault; may be given again." sep:"none"`
 	Jobs    int      `default:"0" placeholder:"N" help:"Runs at a time (0: one a core)."`
 	Quiet   bool     `short:"q" help:"Nothing but errors."`
+	liveRun
 }
 
 func (c *rehearseRun) Run(ctx context.Context, std IO) error {
 	list, err := c.load(c.IDs)
 	if err != nil {
 		return err
+	}
+	if c.Live {
+		return c.live(ctx, list, std)
 	}
 	p := rehearse.Player{Dir: c.Dir, Jobs: c.Jobs}
 	if p.Jobs <= 0 {
@@ -191,6 +204,7 @@ type rehearseVerify struct {
 	counting
 	Format string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, junit or markdown. Default: ${default}."`
 	Output string `name:"output" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
+	liveVerify
 }
 
 func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
@@ -200,6 +214,9 @@ func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
 	list, err := c.load(c.IDs)
 	if err != nil {
 		return err
+	}
+	if c.Live != "" {
+		return c.live(ctx, list, std)
 	}
 	judging, err := c.judging(std)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vedette/internal/event"
+	"vedette/internal/live"
 )
 
 // Kind says on which side a test is.
@@ -48,6 +49,10 @@ type Test struct {
 	// Recipe is what no client on this machine can do: a scenario that is
 	// made, not recorded, or records that somebody typed.
 	Recipe *Recipe `yaml:"recipe"`
+
+	// Live are the same calls for a run with the user's own credentials in a
+	// real cloud; they only read.
+	Live []live.Call `yaml:"live"`
 
 	Runs   []Run    `yaml:"runs"`
 	Signal []Signal `yaml:"signal"`
