@@ -376,37 +376,38 @@ hunt trino "Trino 476" venv duckdb duckdb==1.5.6
 hunt athena "Trino 476, in Athena's dialect" venv duckdb duckdb==1.5.6
 hunt spark-sql "Spark 4.3.0" spark-venv pyspark pyspark==4.3.0
 
-# rehearse CLIENT NEEDS NAME plays the attack tests that need a program, which
-# setup.sh installs, and holds what is found against what each must come to.
+# rehearse PROGRAM holds what is found in the runs of the attack tests that need
+# a program against what each must come to. What was skipped counts as skipped,
+# never as passed.
 rehearse() {
-	local dir=$peers/rehearsal/$2 quickly='' status
-	[ -n "$whole" ] || quickly=--quick
-	rm -rf "$dir"
-	# shellcheck disable=SC2086
-	"$vedette" rehearse run all --needs "$2" $quickly -o "$dir" --tools "$peers/rehearse" 2>&1 | grep -v ': [0-9]* calls$'
-	"$vedette" rehearse verify --needs "$2" $quickly -o "$dir" --format json --output "$dir.json"
-	status=$?
-	"$vedette" rehearse verify --needs "$2" $quickly -o "$dir" | sed '/^$/q'
+	"$vedette" rehearse verify --needs "$1" "${quickly[@]}" -o "$peers/rehearsal" --format json --output "$peers/rehearsal.json"
+	local status=$?
+	"$vedette" rehearse verify --needs "$1" "${quickly[@]}" -o "$peers/rehearsal" | sed '/^$/q'
 	[ "$status" = 0 ] || return 1
-	# What was skipped counts as skipped, never as passed.
-	! grep -q '"status": "skipped"' "$dir.json" || return 77
+	! grep -q '"status": "skipped"' "$peers/rehearsal.json" || return 77
 }
-clients=(nothing "vedette rehearse's recipes" aws "AWS CLI 1.45.11 against moto 5.2.1" python3 "boto3 1.43.11 against moto 5.2.1")
-install=aws
-if [ -n "$whole" ]; then
-	clients+=(pacu "Pacu 1.7.0 against moto 5.2.1" scout "ScoutSuite 5.14.0 against moto 5.2.1" prowler "Prowler 5.46.0 against moto 5.2.1"
-		az "Azure CLI 2.91.0" gcloud "gcloud" google-python "google-auth 2.63.0")
-	install=aws,pacu,scoutsuite,azure,google
-fi
 if wanted "rehearse |"; then
+	if [ -n "$whole" ]; then
+		quickly=() install=aws,pacu,scoutsuite,azure,google
+		clients=(pacu "Pacu 1.7.0" scout "ScoutSuite 5.14.0" prowler "Prowler 5.46.0" az "Azure CLI 2.91.0" gcloud "gcloud" google-python "google-auth 2.63.0")
+	else
+		quickly=(--quick) install=aws clients=()
+	fi
+	clients=(nothing "recipes" aws "AWS CLI 1.45.11" python3 "boto3 1.43.11" "${clients[@]}")
 	sh internal/rehearse/setup.sh "$peers/rehearse" --only "$install"
+	rm -rf "$peers/rehearsal"
+	"$vedette" rehearse run all "${quickly[@]}" -o "$peers/rehearsal" --tools "$peers/rehearse"
 	for ((i = 0; i < ${#clients[@]}; i += 2)); do
-		check "rehearse | ${clients[i]} | ${clients[i + 1]}" rehearse "${clients[i + 1]}" "${clients[i]}"
+		check "rehearse | ${clients[i]} | ${clients[i + 1]}" rehearse "${clients[i]}"
 	done
 	if [ -x "$peers/rehearse/aws/bin/python" ]; then
 		check "rehearse --live | from call to finding | moto 5.2.1 behind vedette record" python3 conformance/rehearse/live.py "$vedette" "$peers/rehearse/aws/bin/python"
 	else
 		skip "rehearse --live | from call to finding | moto 5.2.1 behind vedette record" "it is not to be had"
+	fi
+	if [ -n "$whole" ]; then
+		"$vedette" rehearse verify -o "$peers/rehearsal" --format json --output docs/rehearsal.json
+		"$vedette" rehearse verify -o "$peers/rehearsal" --format markdown | python3 conformance/rehearse/page.py docs/rehearsal.md
 	fi
 fi
 

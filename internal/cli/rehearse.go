@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -166,11 +167,15 @@ func (c *rehearseRun) Run(ctx context.Context, std IO) error {
 			text = "skipped: " + r.Skipped
 		case r.Synthetic:
 			text = "made, not recorded"
-		case len(r.Faults) > 0:
-			faulty++
-			text += ", not recorded as the provider would have: " + strings.Join(r.Faults, "; ")
 		}
-		if !c.Quiet || len(r.Faults) > 0 {
+		n, tooMany := r.Unrecorded()
+		if n > 0 {
+			text += fmt.Sprintf(", %d of them not recorded as the provider would have: %s", n, strings.Join(slices.Sorted(maps.Keys(r.Faults)), "; "))
+		}
+		if tooMany {
+			faulty++
+		}
+		if !c.Quiet || tooMany {
 			fmt.Fprintf(std.Stderr, "%s, %s: %s\n", term.Safe(r.Test), term.Safe(r.Run), term.Safe(text))
 		}
 	}
@@ -272,7 +277,9 @@ func (c *rehearseVerify) judging(std IO) (rehearse.Judging, error) {
 		return &res.Report, nil
 	}
 	j.Scan = func(ctx context.Context, dir string) (*finding.Report, error) { return read(ctx, dir, nil) }
-	j.Busiest = func(ctx context.Context, dir string) (*finding.Report, error) { return read(ctx, dir, anyCall(opts.Engine.Plans)) }
+	j.Busiest = func(ctx context.Context, dir string) (*finding.Report, error) {
+		return read(ctx, dir, anyCall(opts.Engine.Plans))
+	}
 	j.Seed = func(ctx context.Context, dir string) ([]finding.Row, error) {
 		o := opts
 		o.Paths = []string{dir}

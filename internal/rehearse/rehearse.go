@@ -84,6 +84,9 @@ type Step struct {
 	From string `yaml:"from"`
 	// After is how long after the step before it begins.
 	After time.Duration `yaml:"after"`
+	// Days is on how many days before the same was done, at the same hour: it
+	// is played and recorded, and not judged.
+	Days int `yaml:"days"`
 	// Pace is the time from one call to the next, as "300ms" or "300ms-2s".
 	Pace string `yaml:"pace"`
 	// Sh is lines of a POSIX shell. A refused call is part of the story, so
