@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"attack":    {},
 	"footprint": {},
 	"scenario":  {"footprint"},
-	"rehearse":  {"event", "finding", "footprint", "emulate", "scenario", "triage"},
+	"rehearse":  {"event", "finding", "footprint", "emulate", "live", "scenario", "triage"},
 	"finding":   {"event"},
 	"codec":     {"event"},
 	"cloud":     {"event", "codec"},

@@ -42,6 +42,7 @@ type grammar struct {
 	Except     exceptCmd     `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
 	Compile    compileCmd    `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
 	Rehearse   rehearseCmd   `cmd:"" help:"Play attack tests with real clients, and prove that the detection fires."`
+	Record     recordCmd     `cmd:"" help:"Record what a cloud would have logged of calls to a stand-in."`
 	Hunt       huntCmd       `cmd:"" help:"Ask the tables of a database through its own client program."`
 	Detection  detectionCmd  `cmd:"" help:"Check, list and show detection files."`
 	Weights    weightsCmd    `cmd:"" help:"Show the weights that priorities are made of."`

@@ -155,9 +155,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case lacks != "":
 		a.fault(fmt.Sprintf("%s: not implemented: %s", call.name(), lacks))
 	case status >= 400:
-		if rec.ErrorCode, rec.ErrorMessage = awsError(call, status, header, answer); rec.ErrorCode == "" {
-			a.fault(fmt.Sprintf("%s: answer %d without an error code", call.name(), status))
-		}
+		rec.ErrorCode, rec.ErrorMessage = awsError(call, status, header, answer)
 	default:
 		a.answered(r.Context(), &rec, call, who, answer, at)
 	}
@@ -185,6 +183,7 @@ func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *
 		RequestID:          a.Stage.UUID("requestID"),
 		ReadOnly:           c.readOnly,
 		EventType:          "AwsApiCall",
+		APIVersion:         c.version,
 		ManagementEvent:    !c.data,
 		RecipientAccountID: recipient(c, who),
 		EventCategory:      "Management",

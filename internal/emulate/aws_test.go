@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -278,4 +279,61 @@ func read(t *testing.T, root, rel string) []byte {
 		t.Fatal(err)
 	}
 	return body
+}
+
+func TestFlushWritesEachRecordOnce(t *testing.T) {
+	a := recorder(t)
+	a.Stage.Live("203.0.113.9")
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			for range 5 {
+				call(a, userKey, "ec2", "Action=DescribeInstances")
+			}
+		})
+	}
+	calls.Wait()
+	call(a, userKey, "iam", "Action=ListUsers")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Flush(file); err == nil {
+		t.Fatal("a folder that cannot be written to is no error")
+	}
+	root := t.TempDir()
+	paths, err := a.Flush(root)
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("want an object for each region: %q, %v", paths, err)
+	}
+	if again, err := a.Flush(root); err != nil || len(again) != 0 {
+		t.Errorf("written twice: %q, %v", again, err)
+	}
+	ids := map[string]bool{}
+	var times []string
+	for _, p := range paths {
+		var doc struct {
+			Records []struct{ EventID, EventTime, SourceIPAddress string }
+		}
+		if err := json.Unmarshal(read(t, root, p), &doc); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range doc.Records {
+			ids[r.EventID] = true
+			times = append(times, r.EventTime)
+			at, err := time.Parse(time.RFC3339, r.EventTime)
+			if age := time.Since(at); err != nil || age < -time.Second || age > time.Minute || r.SourceIPAddress != "203.0.113.9" {
+				t.Errorf("%+v: %v", r, err)
+			}
+		}
+	}
+	if len(ids) != 41 || len(times) != 41 {
+		t.Errorf("%d records, %d of them different", len(times), len(ids))
+	}
+	_ = filepath.WalkDir(root, func(p string, d os.DirEntry, err error) error {
+		if strings.HasSuffix(p, ".part") {
+			t.Errorf("%s was left", p)
+		}
+		return err
+	})
 }

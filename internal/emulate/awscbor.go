@@ -42,7 +42,7 @@ func cborParams(body []byte) map[string]any {
 	if doc == nil {
 		return nil
 	}
-	return lowerKeys(doc).(map[string]any)
+	return spelled(doc, lowerFirst).(map[string]any)
 }
 
 // cborDocument reads a map of CBOR as JSON would hold it: binary values are

@@ -197,6 +197,10 @@ func TestAnAbsentCallIsNeverADenial(t *testing.T) {
 		{"unknown to the server", 400, `{"__type":"UnknownOperationException"}`, protoJSON, true},
 		{"not found", 404, `{"__type":"ResourceNotFoundException","message":"x"}`, protoREST, false},
 		{"refused by the server", 403, `<Error><Code>AccessDenied</Code></Error>`, protoS3, false},
+		{"moto's S3, for a service that it does not know", 404, `<Error><Code>NoSuchBucket</Code></Error>`, protoREST, true},
+		{"the same, with an answer", 200, `<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>`, protoREST, true},
+		{"a list of buckets", 200, `<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>`, protoS3, false},
+		{"nothing, to HEAD", 404, "", protoS3, false},
 		{"fine", 200, "", protoJSON, false},
 	} {
 		call := awsCall{protocol: c.proto}

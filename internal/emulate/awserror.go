@@ -65,14 +65,20 @@ var lackingCodes = []string{"NotImplemented", "UnknownOperationException", "Unkn
 // it does not. moto fails with 500, or gives its web server's own page where
 // no path is served; LocalStack and MinIO answer 501; all of them may not know
 // the operation. None of it is an error of the caller's.
+//
+// moto hands calls of services that it does not know to its S3, whose answers
+// have no error code that a client of another protocol could read.
 func lacksCall(c awsCall, status int, header http.Header, answer []byte) string {
 	if status < 400 {
+		if c.protocol != protoS3 && bytes.Contains(answer[:min(len(answer), 512)], []byte("http://s3.amazonaws.com/doc/")) {
+			return "answered as S3"
+		}
 		return ""
 	}
 	code, message := awsError(c, status, header, answer)
 	page := bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(answer)), []byte("<!doctype html"))
 	bare := strings.TrimPrefix(code, "Client.")
-	if status < 500 && !page && !slices.Contains(lackingCodes, bare) {
+	if status < 500 && !page && code != "" && !slices.Contains(lackingCodes, bare) {
 		return ""
 	}
 	switch {
@@ -115,11 +121,15 @@ func awsError(c awsCall, status int, header http.Header, answer []byte) (code, m
 			code = q
 		}
 	}
-	if code == "" && c.protocol == protoS3 && len(answer) == 0 && status == http.StatusNotFound {
+	if code == "" && c.protocol == protoS3 && len(answer) == 0 {
 		// An answer to HEAD has no body; what is missing is what was asked for.
-		code = "NoSuchKey"
-		if c.event == "HeadBucket" {
+		switch {
+		case status == http.StatusForbidden:
+			code = "AccessDenied"
+		case status == http.StatusNotFound && c.event == "HeadBucket":
 			code = "NoSuchBucket"
+		case status == http.StatusNotFound:
+			code = "NoSuchKey"
 		}
 	}
 	if c.protocol == protoEC2 && code != "" {

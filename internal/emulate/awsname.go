@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -40,6 +41,7 @@ type awsCall struct {
 	bucket   string
 	host     string // what the provider sees as host, "" where that is not known
 	query    bool   // the client understands the error codes of the query protocol
+	version  string // apiVersion
 	presign  bool   // the signature is in the query
 }
 
@@ -104,6 +106,16 @@ func nameAWS(r *http.Request, body []byte) (awsCall, error) {
 	}
 	src := awsTable().source(c.service, c.host, route.endpoint, target)
 	c.source = src.source + ".amazonaws.com"
+	c.version = src.version
+	if c.version == "VERSION" {
+		c.version = form.Get("Version")
+	}
+	if sent := bodyParams(body, func(k string) string { return k }); src.keys == "sent" && len(sent) > 0 {
+		for k := range jsonParams(body) {
+			delete(c.params, k)
+		}
+		maps.Copy(c.params, sent)
+	}
 	if src.region != "" {
 		c.region = src.region
 	}
@@ -213,7 +225,7 @@ func (c *awsCall) route(r *http.Request, body []byte) (awsRoute, error) {
 	}
 	for k, v := range r.URL.Query() {
 		switch {
-		case strings.HasPrefix(strings.ToLower(k), "x-amz-"), k == "x-id", secretParams.MatchString(k):
+		case strings.HasPrefix(strings.ToLower(k), "x-amz-"), k == "x-id", masked(k):
 		case c.service == "s3":
 			c.params[k] = strings.Join(v, ",")
 		case len(v) > 1:
@@ -241,30 +253,43 @@ func hostOf(r *http.Request) string {
 	return strings.ToLower(host)
 }
 
-// secretParams are request parameters that CloudTrail leaves out or masks.
-var secretParams = regexp.MustCompile(`(?i)secret|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
+// masked reports whether a request parameter is one that CloudTrail leaves out
+// or masks. What names a secret (secretId) or the next page of a list
+// (nextToken) is neither.
+func masked(name string) bool {
+	return secretParams.MatchString(name) && !pageParams.MatchString(name)
+}
 
-func jsonParams(body []byte) map[string]any {
+var (
+	secretParams = regexp.MustCompile(`(?i)secret(?:string|binary|(?:access)?key)?$|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
+	pageParams   = regexp.MustCompile(`(?i)^(?:next|page|pagination|continuation|starting)-?token$`)
+)
+
+func jsonParams(body []byte) map[string]any { return bodyParams(body, lowerFirst) }
+
+// bodyParams reads a body of JSON, its keys as spell has them and without
+// secrets.
+func bodyParams(body []byte, spell func(string) string) map[string]any {
 	var in map[string]any
 	if json.Unmarshal(body, &in) != nil {
 		return nil
 	}
-	return lowerKeys(in).(map[string]any)
+	return spelled(in, spell).(map[string]any)
 }
 
-func lowerKeys(v any) any {
+func spelled(v any, spell func(string) string) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			if !secretParams.MatchString(k) {
-				out[lowerFirst(k)] = lowerKeys(e)
+			if !masked(k) {
+				out[spell(k)] = spelled(e, spell)
 			}
 		}
 		return out
 	case []any:
 		for i := range v {
-			v[i] = lowerKeys(v[i])
+			v[i] = spelled(v[i], spell)
 		}
 	}
 	return v

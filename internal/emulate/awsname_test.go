@@ -59,7 +59,7 @@ func TestCallsAreNamedAsCloudTrailNamesThem(t *testing.T) {
 			`{"Limit":10}`, want{"dynamodb.amazonaws.com", "ListTables", "dynamodb:ListTables", "eu-west-1", true, false, `{"limit":10}`}},
 		{"json secrets are left out", signed("POST", "https://secretsmanager.eu-west-1.amazonaws.com/", "", "eu-west-1", "secretsmanager", "X-Amz-Target", "secretsmanager.PutSecretValue"),
 			`{"SecretId":"x","SecretString":"hush","Tags":[{"Key":"a"}]}`,
-			want{"secretsmanager.amazonaws.com", "PutSecretValue", "secretsmanager:PutSecretValue", "eu-west-1", false, false, `{"tags":[{"key":"a"}]}`}},
+			want{"secretsmanager.amazonaws.com", "PutSecretValue", "secretsmanager:PutSecretValue", "eu-west-1", false, false, `{"secretId":"x","tags":[{"key":"a"}]}`}},
 		{"lambda carries its API date", signed("GET", "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/", "", "eu-west-1", "lambda"),
 			"", want{"lambda.amazonaws.com", "ListFunctions20150331", "lambda:ListFunctions", "eu-west-1", true, false, `{}`}},
 		{"lambda path parameter", signed("GET", "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/f/policy", "", "eu-west-1", "lambda"),
@@ -155,7 +155,7 @@ func TestRouteTablesAreWhole(t *testing.T) {
 	if got := len(operationRoutes()); got < 8000 {
 		t.Errorf("operations.gz has %d operations", got)
 	}
-	if got, want := len(tableRows(awsSourcesTSV, 6)), lines(awsSourcesTSV); got != want || want < 20 {
+	if got, want := len(tableRows(awsSourcesTSV, 8)), lines(awsSourcesTSV); got != want || want < 20 {
 		t.Errorf("%d of %d rows of awssources.tsv have all fields", got, want)
 	}
 	if got, want := len(tableRows(awsLoggedTSV, 5)), lines(awsLoggedTSV); got != want || want < 60 {
@@ -195,6 +195,17 @@ func TestEveryRouteIsReached(t *testing.T) {
 		got, _, ok := awsTable().findRoute(row.service, hostOf(r), path, r)
 		if !ok || got.event != row.event {
 			t.Errorf("%s %s %s?%s: named %q, want %s", row.service, row.method, path, r.URL.RawQuery, got.event, row.event)
+		}
+	}
+}
+
+func TestWhatIsMasked(t *testing.T) {
+	for name, want := range map[string]bool{
+		"SecretString": true, "clientSecret": true, "secretAccessKey": true, "MasterUserPassword": true, "authToken": true, "UserData": true, "ZipFile": true,
+		"SecretId": false, "NextToken": false, "nextToken": false, "PaginationToken": false, "continuation-token": false, "KeyName": false,
+	} {
+		if masked(name) != want {
+			t.Errorf("%s: %v", name, !want)
 		}
 	}
 }

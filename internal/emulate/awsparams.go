@@ -1,10 +1,12 @@
 package emulate
 
 import (
+	_ "embed"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // queryParams writes the form of a query call as CloudTrail does: names with a
@@ -12,7 +14,7 @@ import (
 func queryParams(form url.Values) map[string]any {
 	out := map[string]any{}
 	for _, k := range sortedKeys(form) {
-		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+		if k == "Action" || k == "Version" || masked(k) {
 			continue
 		}
 		name, rest, nested := strings.Cut(k, ".")
@@ -48,9 +50,82 @@ var ec2Empty = map[string][]string{
 	"DescribeKeyPairs":       {"keySet", "filterSet"},
 }
 
+//go:embed ec2wrapped.txt
+var ec2WrappedTXT string
+
+var ec2Wrapped = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	for line := range strings.Lines(ec2WrappedTXT) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			out[line] = true
+		}
+	}
+	return out
+})
+
+// wrappedParams writes the form of one of EC2's later calls:
+//
+//	{"DescribeFlowLogsRequest": {"Filter": {"Name": "x", "Value": {"tag": 1, "content": "y"}, "tag": 1}}}
+func wrappedParams(form url.Values) map[string]any {
+	in := map[string]any{}
+	for _, k := range sortedKeys(form) {
+		if k == "Action" || k == "Version" || masked(k) {
+			continue
+		}
+		into := in
+		part := strings.Split(k, ".")
+		for i := 0; i < len(part); i++ {
+			name := part[i]
+			if i+1 == len(part) {
+				into[name] = scalar(form.Get(k))
+				break
+			}
+			n, err := strconv.Atoi(part[i+1])
+			if err != nil {
+				next, _ := into[name].(map[string]any)
+				if next == nil {
+					next = map[string]any{}
+					into[name] = next
+				}
+				into = next
+				continue
+			}
+			i++ // the number
+			into = tagged(into, name, n)
+			if i+1 == len(part) {
+				into["content"] = scalar(form.Get(k))
+			}
+		}
+	}
+	return map[string]any{form.Get("Action") + "Request": in}
+}
+
+// tagged returns element n of a list: a list of one is the element itself.
+func tagged(in map[string]any, name string, n int) map[string]any {
+	element := map[string]any{"tag": n}
+	switch was := in[name].(type) {
+	case map[string]any:
+		if was["tag"] == n {
+			return was
+		}
+		in[name] = []any{was, element}
+	case []any:
+		if last, _ := was[len(was)-1].(map[string]any); last["tag"] == n {
+			return last
+		}
+		in[name] = append(was, element)
+	default:
+		in[name] = element
+	}
+	return element
+}
+
 // ec2Params writes the form of an EC2 call as CloudTrail does, with its lists
 // as sets of items.
 func ec2Params(form url.Values) map[string]any {
+	if ec2Wrapped()[form.Get("Action")] {
+		return wrappedParams(form)
+	}
 	out := map[string]any{}
 	for _, name := range ec2Empty[form.Get("Action")] {
 		out[name] = map[string]any{}
@@ -67,7 +142,7 @@ func ec2Params(form url.Values) map[string]any {
 		m["items"] = append(items, item)
 	}
 	for _, k := range sortedKeys(form) {
-		if k == "Action" || k == "Version" || secretParams.MatchString(k) {
+		if k == "Action" || k == "Version" || masked(k) {
 			continue
 		}
 		v := form.Get(k)

@@ -20,6 +20,7 @@ type cloudTrailRecord struct {
 	ReadOnly            bool           `json:"readOnly"`
 	Resources           []awsResource  `json:"resources,omitempty"`
 	EventType           string         `json:"eventType"`
+	APIVersion          string         `json:"apiVersion,omitempty"`
 	ManagementEvent     bool           `json:"managementEvent"`
 	RecipientAccountID  string         `json:"recipientAccountId"`
 	SharedEventID       string         `json:"sharedEventID,omitempty"`

@@ -51,7 +51,7 @@ type awsRoute struct {
 }
 
 // awsSource is a row of awssources.tsv.
-type awsSource struct{ service, endpoint, source, action, region string }
+type awsSource struct{ service, endpoint, source, action, region, keys, version string }
 
 // awsLogged is a row of awslogged.tsv.
 type awsLogged struct{ service, endpoint, operation, log string }
@@ -70,8 +70,8 @@ var awsTable = sync.OnceValue(func() awsTables {
 			return len(b.needs) - len(a.needs)
 		})
 	}
-	for _, f := range tableRows(awsSourcesTSV, 6) {
-		t.sources[f[0]] = append(t.sources[f[0]], awsSource{f[0], dash(f[1]), dash(f[2]), dash(f[3]), dash(f[4])})
+	for _, f := range tableRows(awsSourcesTSV, 8) {
+		t.sources[f[0]] = append(t.sources[f[0]], awsSource{f[0], dash(f[1]), dash(f[2]), dash(f[3]), dash(f[4]), dash(f[5]), dash(f[6])})
 	}
 	for _, f := range tableRows(awsLoggedTSV, 5) {
 		t.logged[f[0]] = append(t.logged[f[0]], awsLogged{f[0], dash(f[1]), f[2], f[3]})

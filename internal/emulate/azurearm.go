@@ -246,10 +246,12 @@ func (a *Azure) authorization(who *AzurePrincipal, p armPath, op string) map[str
 		kind = "User"
 	}
 	scope := "/subscriptions/" + a.Estate.Subscription
-	return map[string]any{"scope": p.scope, "action": op, "evidence": map[string]any{
-		"role": who.Role, "roleAssignmentScope": scope, "principalType": kind,
-		"principalId": strings.ReplaceAll(who.ObjectID, "-", ""),
-	}}
+	plain := func(id string) string { return strings.ReplaceAll(id, "-", "") }
+	evidence := map[string]any{"role": who.Role, "roleAssignmentScope": scope, "principalType": kind, "principalId": plain(who.ObjectID)}
+	if assignment, role := a.roleNamed(who.ObjectID, who.Role); assignment != "" {
+		evidence["roleAssignmentId"], evidence["roleDefinitionId"] = plain(assignment), plain(role)
+	}
+	return map[string]any{"scope": p.scope, "action": op, "evidence": evidence}
 }
 
 // claims are those of the caller's token, under the long names that the

@@ -51,6 +51,8 @@ def operations(loader, done):
         for op in model["operations"].values():
             if (endpoint, op["name"]) in RENAMED:
                 continue
+            if endpoint == "s3-control" and op["http"]["requestUri"].startswith("/v20180820/bucket"):
+                continue  # buckets on Outposts, whose records no source shows
             names = member_names(model, op)
             path = re.sub(
                 r"\{([^}+]+)(\+?)\}",

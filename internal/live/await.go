@@ -144,7 +144,7 @@ type await struct {
 	marker  []byte
 	lines   map[int]Line // by call
 	seen    map[event.Key]bool
-	ids     map[string]bool // event ids of the run's lines
+	ids     map[string]bool     // event ids of the run's lines
 	newest  map[event.Log]int64 // time of the newest event, whoever called
 	scanned bool                // all files were scanned as they are
 	// request are the calls' request ids in lower case; oldest is the time
@@ -308,8 +308,14 @@ func carries(agent, marker []byte) bool {
 
 func idByte(c byte) bool { return c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' }
 
-// apiVersion is the version that Google's logs put before a name.
-var apiVersion = regexp.MustCompile(`^(?:v\d+\w*|alpha|beta)\.`)
+// apiVersion is a part of a name in Google's logs that says which version of
+// an API was called; catalogues leave it out.
+var apiVersion = regexp.MustCompile(`^(?:v\d+\w*|alpha|beta)$`)
+
+func withoutVersion(name string) string {
+	parts := strings.Split(name, ".")
+	return strings.Join(slices.DeleteFunc(parts, apiVersion.MatchString), ".")
+}
 
 // named reports whether a log shows an event under a name: as it was written,
 // or by one of the names that the catalogue has for the operation.
@@ -320,10 +326,10 @@ func named(name string, ev *event.Event) bool {
 	if ev.API == nil {
 		return false
 	}
-	bare := apiVersion.ReplaceAllString(name, "")
+	bare := withoutVersion(name)
 	full := ev.API.Service + "/" + ev.API.Name // as Azure's Activity log has it
 	return slices.ContainsFunc(append([]string{ev.API.Name, full}, ev.API.Logged...), func(n string) bool {
-		return strings.EqualFold(n, name) || strings.EqualFold(n, bare)
+		return strings.EqualFold(n, name) || strings.EqualFold(withoutVersion(n), bare)
 	})
 }
 

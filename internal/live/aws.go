@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -54,12 +56,19 @@ var awsRoutes = sync.OnceValue(func() map[string]awsRoute {
 	return m
 })
 
+var operation = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{2,99}$`)
+
 // awsRequest builds the request for service:Operation, but for its host.
 func (t *target) awsRequest(text string, params map[string]any) (rule, error) {
 	name, op, _ := strings.Cut(text, ":")
 	svc := awsServices()[name]
 	if svc == nil {
 		return rule{}, fmt.Errorf("no service %q is known that can be called; want service:Operation", name)
+	}
+	if !operation.MatchString(op) {
+		// A server may take "X-Amz-Target: T.ListTables.DeleteTable" for the
+		// last of the names in it.
+		return rule{}, fmt.Errorf("%q is no name of an operation", op)
 	}
 	r := findRule(event.AWS, name, "-", op, nil)
 	route, listed := awsRoutes()[text]
@@ -121,6 +130,9 @@ func (t *target) awsREST(route awsRoute, params map[string]any) error {
 		if err != nil || v == "" || v == "." || v == ".." {
 			return fmt.Errorf("it needs the parameter %s", name)
 		}
+		if route.method == http.MethodPost && strings.ContainsAny(v, "/\\%") {
+			return fmt.Errorf("%s: %q could lead to another path", name, v)
+		}
 		delete(rest, name)
 		parts[i] = url.PathEscape(v)
 		if more { // the rest of the path, with its slashes
@@ -172,14 +184,23 @@ type awsCaller struct {
 	agent   string
 }
 
-func newAWS(ctx context.Context, p *Plan, profile, region string) (*awsCaller, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(p.client),
-		config.WithSharedConfigProfile(profile), config.WithRegion(region))
+func newAWS(ctx context.Context, p *Plan, opts *Options) (*awsCaller, error) {
+	load := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(opts.Profile), config.WithRegion(opts.Region)}
+	if opts.Client != nil {
+		load = append(load, config.WithHTTPClient(p.client))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration: %w", err)
 	}
+	client := p.client
+	if own, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		// The SDK's own trusts the certificates that AWS_CA_BUNDLE names.
+		client = httpClient(&http.Client{Timeout: callTimeout, Transport: own.GetTransport()})
+		p.idle = append(p.idle, client)
+	}
 	return &awsCaller{
-		cfg: cfg, signer: v4.NewSigner(), client: p.client, agent: p.UserAgent,
+		cfg: cfg, signer: v4.NewSigner(), client: client, agent: p.UserAgent,
 		retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			if cfg.RetryMaxAttempts > 0 {
 				o.MaxAttempts = cfg.RetryMaxAttempts
@@ -187,6 +208,13 @@ func newAWS(ctx context.Context, p *Plan, profile, region string) (*awsCaller, e
 		}),
 	}, nil
 }
+
+// Regions of other partitions than aws: those of near ones have the hosts of the
+// table, global services excepted, and those of far ones other hosts.
+var (
+	nearRegion = regexp.MustCompile(`^(?:cn|us-gov)-`)
+	farRegion  = regexp.MustCompile(`^(?:us-iso|eu-iso|eusc)`)
+)
 
 // place settles region and endpoint: AWS's own in the partitions aws, aws-cn
 // and aws-us-gov, or the one that the user's configuration names.
@@ -197,8 +225,8 @@ func (a *awsCaller) place(t *target) error {
 	}
 	suffix := ""
 	switch {
-	case s.region != "-" && (strings.HasPrefix(t.region, "cn-") || strings.HasPrefix(t.region, "us-gov-")):
-		return fmt.Errorf("%s: where %s lies outside the partition aws is not known", t.name, s.name)
+	case farRegion.MatchString(t.region), s.region != "-" && nearRegion.MatchString(t.region):
+		return fmt.Errorf("%s: where %s lies in the partition of %s is not known", t.name, s.name, t.region)
 	case s.region != "-":
 		t.region = s.region
 	case t.region == "":

@@ -70,7 +70,11 @@ func (a *azureCaller) who(ctx context.Context) (Who, error) {
 	if err != nil {
 		return Who{}, err
 	}
-	parts := strings.Split(token.Token, ".")
+	return whoseToken(token.Token)
+}
+
+func whoseToken(token string) (Who, error) {
+	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return Who{}, errors.New("the token has no claims")
 	}

@@ -207,7 +207,7 @@ func logClass(cloud event.Cloud, name string) (event.Log, bool) {
 func (t *target) urlRequest(text string, params map[string]any, vars map[string]string) (rule, error) {
 	method, address, ok := strings.Cut(text, " ")
 	if !ok {
-		return rule{}, errors.New("want a method and a URL, such as GET https://management.azure.com/...")
+		return rule{}, errors.New("want a method and a URL, such as GET https://management.azure.com/subscriptions")
 	}
 	// Without values, each placeholder stands for a name of its own kind.
 	if vars == nil {
@@ -230,6 +230,13 @@ func (t *target) urlRequest(text string, params map[string]any, vars map[string]
 		return rule{}, errors.New("the path has empty or dotted segments")
 	case method != "GET" && strings.Contains(u.EscapedPath(), "%"):
 		return rule{}, errors.New("the path of what is not a GET must be plain")
+	}
+	for k := range u.Query() {
+		// Credentials are the SDK's business; and what begins with $ at Google
+		// tells the server to take the request for another than it looks.
+		if slices.Contains([]string{"access_token", "oauth_token", "key", "sig"}, k) || t.cloud == event.GCP && strings.HasPrefix(k, "$") {
+			return rule{}, fmt.Errorf("the parameter %s must not be in the URL", k)
+		}
 	}
 	t.method, t.url = method, u
 	t.name = method + " " + u.Host + u.EscapedPath()

@@ -85,6 +85,7 @@ type Plan struct {
 
 	pace    time.Duration
 	client  *http.Client
+	idle    []*http.Client // whose connections are to be let go
 	callers map[event.Cloud]caller
 	targets []*target
 }
@@ -126,6 +127,7 @@ func Prepare(ctx context.Context, opts Options) (*Plan, error) {
 		ID: opts.ID, UserAgent: agentName + opts.ID, pace: opts.Pace,
 		client: httpClient(opts.Client), callers: map[event.Cloud]caller{},
 	}
+	p.idle = []*http.Client{p.client}
 	if err := p.prepare(ctx, &opts); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("rehearse: %w", err)
@@ -181,7 +183,7 @@ func (p *Plan) prepare(ctx context.Context, opts *Options) error {
 func (p *Plan) newCaller(ctx context.Context, cloud event.Cloud, opts *Options) (caller, error) {
 	switch cloud {
 	case event.AWS:
-		return newAWS(ctx, p, opts.Profile, opts.Region)
+		return newAWS(ctx, p, opts)
 	case event.Azure:
 		return newAzure(p)
 	}
@@ -230,7 +232,9 @@ func (p *Plan) Lines() []string {
 
 // Close lets connections go. The plan cannot be run afterwards.
 func (p *Plan) Close() {
-	p.client.CloseIdleConnections()
+	for _, c := range p.idle {
+		c.CloseIdleConnections()
+	}
 	p.callers = nil
 }
 

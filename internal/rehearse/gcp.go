@@ -67,7 +67,7 @@ func (g *gcpRun) begin(s *session, step *Step) ([]string, string, error) {
 			"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS=" + host, "CLOUDSDK_PROXY_PORT=" + port,
 			"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE=" + s.authority(), "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
 			"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true", "CLOUDSDK_CORE_DISABLE_PROMPTS=1",
-			"PROJECT=" + g.rec.Estate.Project, "ACCESS_TOKEN_FILE=" + file,
+			"PROJECT=" + g.rec.Estate.Project, "ACCESS_TOKEN=" + token,
 		}, "", nil
 	}
 	return nil, "", fmt.Errorf("%q is no principal of the estate", step.As)

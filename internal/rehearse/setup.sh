@@ -105,8 +105,12 @@ for name in $only; do
 	pacu) install pacu "Pacu $PACU" pacu "pacu==$PACU" ;;
 	scoutsuite) scoutsuite ;;
 	azure) install azure "azure-cli $AZURE_CLI" az "azure-cli==$AZURE_CLI" ;;
-	google) install google "google-auth $GOOGLE_AUTH, google-api-python-client $GOOGLE_API_CLIENT" python \
-		"google-auth==$GOOGLE_AUTH" "google-api-python-client==$GOOGLE_API_CLIENT" ;;
+	# Its Python has a name of its own: that of the AWS clients is python3.
+	google)
+		install google "google-auth $GOOGLE_AUTH, google-api-python-client $GOOGLE_API_CLIENT" python \
+			"google-auth==$GOOGLE_AUTH" "google-api-python-client==$GOOGLE_API_CLIENT" requests
+		[ ! -x "$dir/google/bin/python" ] || ln -sf python "$dir/google/bin/google-python"
+		;;
 	# Prowler pins all it needs, and imports the SDK of every cloud at its start.
 	prowler) install prowler "Prowler $PROWLER" prowler "prowler==$PROWLER" ;;
 	esac

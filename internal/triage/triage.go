@@ -218,11 +218,22 @@ func (s *sheet) lists(f *finding.Facts, lists, open int) {
 		s.say("%s that few use: %s", count(len(rare), "service"), few(rare, 6))
 	}
 	if o := widest(f, func(o *finding.Operation) bool { return o.API.Breadth != "account" && o.OK > 0 }); o != nil {
-		if s.add("sweep", float64(o.Targets), 1) {
-			s.say("a sweep over %d resources with %s", o.Targets, o.API.Name)
+		share, why := 1.0, ""
+		if knewAll(f, o) {
+			share, why = s.w.Shares["sweep_known"], ", each known before: nothing was listed, refused or missed"
+		}
+		if s.add("sweep", float64(o.Targets), share) {
+			s.say("a sweep over %d resources with %s%s", o.Targets, o.API.Name, why)
 		}
 	}
 	s.swept(f)
+}
+
+// knewAll reports whether a caller asked for resources by name that are all
+// there, and listed nothing: deployment reads what stands in its state, where
+// an intruder lists first, or guesses.
+func knewAll(f *finding.Facts, o *finding.Operation) bool {
+	return f.Cloud == event.AWS && f.Open == 0 && f.Outcomes.Denied == 0 && o.OK == o.Events
 }
 
 // minSwept is how many resources a question must be put to before it is one of
