@@ -9,8 +9,8 @@
 #     aws         the AWS CLI, boto3 and moto, which stands in for AWS      350 MB
 #     pacu        Pacu, which enumerates and attacks AWS                    370 MB
 #     scoutsuite  ScoutSuite, which audits accounts; its AWS part alone     130 MB
-#     azure       the Azure CLI
-#     google      Google's Python client libraries
+#     azure       the Azure CLI                                             730 MB
+#     google      Google's Python client libraries                          170 MB
 #     prowler     Prowler, which audits accounts; only where named, since it
 #                 brings the SDKs of a dozen clouds                        2300 MB
 #

@@ -4,8 +4,8 @@
 #     prowler.sh PROWLER REGIONS [SERVICE...]
 #
 # PROWLER is the program, REGIONS a list with commas, a SERVICE one of "prowler
-# aws --list-services"; without one, those that a stand-in answers well. The keys
-# are those of the environment. Results go into a folder under HOME.
+# aws --list-services"; without one, nine common ones, which take some 90 seconds.
+# The keys are those of the environment. Results go into a folder under HOME.
 set -eu
 . "$(dirname "$0")/offline.sh"
 
