@@ -142,6 +142,39 @@ func TestASessionIsLinkedToItsMaker(t *testing.T) {
 	}
 }
 
+// TestAnInstanceGetsItsRole holds the record of EC2's own AssumeRole, and that
+// the calls made with what it gave are the role's, with its delivery.
+func TestAnInstanceGetsItsRole(t *testing.T) {
+	a := recorder(t)
+	c, err := a.Instance(t.Context(), roleARN, "i-0a1b2c3d4e5f60718")
+	if err != nil || c.Key != "ASIAEXAMPLESESSION01" || c.Secret == "" || c.Token == "" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	call(a, c.Key, "ec2", "Action=DescribeImages")
+	call(a, c.Key, "ec2", "Action=DescribeInstances")
+	if len(a.records) != 3 || len(a.Faults()) != 0 {
+		t.Fatalf("%d records, faults %v", len(a.records), a.Faults())
+	}
+	made, listed, refused := a.records[0], a.records[1], a.records[2]
+	if who := made.UserIdentity; who.Type != "AWSService" || who.InvokedBy != "ec2.amazonaws.com" || who.ARN != "" || made.SourceIPAddress != "ec2.amazonaws.com" || made.SharedEventID == "" {
+		t.Errorf("made by %+v from %s", who, made.SourceIPAddress)
+	}
+	if made.RequestParameters["roleSessionName"] != "i-0a1b2c3d4e5f60718" || made.RecipientAccountID != "111122223333" || made.EventTime != listed.EventTime {
+		t.Errorf("made %+v", made)
+	}
+	text, err := json.Marshal(a.records)
+	if err != nil || strings.Contains(string(text), "hush") {
+		t.Errorf("a secret is recorded, or %v", err)
+	}
+	who := listed.UserIdentity
+	if who.Type != "AssumedRole" || who.SessionContext.SessionIssuer.ARN != roleARN || who.SessionContext.EC2RoleDelivery != "2.0" {
+		t.Errorf("identity %+v", who)
+	}
+	if listed.ErrorCode != "" || refused.ErrorCode == "" {
+		t.Errorf("the role's policy does not hold: %q, %q", listed.ErrorCode, refused.ErrorCode)
+	}
+}
+
 func TestAWebIdentityIsReadFromItsToken(t *testing.T) {
 	a := recorder(t)
 	token := unsignedToken(map[string]any{"iss": "https://issuer.example", "aud": "sts.amazonaws.com", "sub": "repo:o/r:main"})
