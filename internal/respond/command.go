@@ -142,12 +142,14 @@ func (f *filler) line(words []word) string {
 func (f *filler) paths() []string {
 	var out []string
 	for _, p := range f.v["paths"] {
-		if strings.HasPrefix(p, "-") && p != "-" {
+		switch {
+		case p == "-" || !shows(p):
+			// Standard input cannot be read again.
+			p = f.blank("PATH")
+		case strings.HasPrefix(p, "-"):
 			p = "./" + p
 		}
-		if p != "-" && shows(p) {
-			out = append(out, quote(p))
-		}
+		out = append(out, quote(p))
 	}
 	if len(out) == 0 {
 		return []string{f.blank("PATH")}

@@ -21,7 +21,7 @@ var blanks = map[string]string{
 	"address": "ADDRESS", "principal": "PRINCIPAL",
 	"user": "USER_NAME", "role": "ROLE_NAME", "key": "KEY_ID", "instance": "INSTANCE_ID", "person": "SESSION_NAME", "partition": "aws",
 	"object": "OBJECT_ID", "app": "APPLICATION_ID", "storage": "STORAGE_ACCOUNT", "resource": "RESOURCE_ID",
-	"email": "EMAIL", "member": "MEMBER", "origin": "ORIGIN_MEMBER", "pool": "POOL", "pool_project": "POOL_PROJECT",
+	"email": "EMAIL", "member": "MEMBER", "origin": "ORIGIN_MEMBER", "pool": "POOL", "pool_project": "POOL_PROJECT", "home": "HOME_PROJECT",
 }
 
 // most bounds the commands that one step makes.
@@ -157,6 +157,10 @@ func (v values) gcp(f *finding.Finding, t Target) {
 	v.set("member", member(t.Principal))
 	if strings.Contains(t.Principal, "@") {
 		v.set("email", t.Principal)
+		v.set("home", homeProject(t.Principal))
+	}
+	if strings.Trim(f.Cloud.Account.ID, "0123456789") == "" {
+		delete(v, "account") // gcloud refuses a project's number
 	}
 	if t.Who == "caller" {
 		v["key"] = names(f.Keys)
@@ -188,6 +192,24 @@ func (v values) googleKey() (list []string, any bool) {
 		}
 	}
 	return list, len(list) > 0
+}
+
+// homeProject is the project that a service account lives in, by its address;
+// empty where that does not say ("Types of service accounts", IAM
+// documentation). The project of an old domain stands there turned round.
+func homeProject(email string) string {
+	name, domain, _ := strings.Cut(email, "@")
+	if domain == "appspot.gserviceaccount.com" {
+		return name
+	}
+	project, ok := strings.CutSuffix(domain, ".iam.gserviceaccount.com")
+	if !ok {
+		return ""
+	}
+	if project, of, scoped := strings.Cut(project, "."); scoped {
+		return of + ":" + project
+	}
+	return project
 }
 
 // member is a principal as IAM policies of Google Cloud name it.
