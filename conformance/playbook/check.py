@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """Holds the commands of all playbooks against the clients that they are for.
 
-    check.py VEDETTE PROGRAM=PATH...
+    check.py VEDETTE PROGRAM=PATH...    commands of aws, az or gcloud
+    check.py VEDETTE policies           policies in commands, by parliament
 
 For each type of principal the template of its playbook is taken and its blanks
 filled with examples. A real shell splits each line into words, and the client
 itself reads them: aws with an endpoint where nobody listens, az and gcloud
 without a signed-in account, so that each gets as far as its own parser and
-checks let it and no further. What vedette is told to do, vedette's own test
-reads. A client that is not there is named, and its commands are counted as not
-checked (exit code 77 where that is all that is wrong).
+checks let it and no further. What vedette is told to do, its own tests read.
 """
 
 import json
@@ -24,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 EXAMPLES = {
     "FINDING": "19b0d45c", "PATH": "logs", "ACCOUNT": "111122223333", "START_TIME": "2026-03-17T13:00:00Z",
     "END_TIME": "2026-03-18T13:00:00Z", "ADDRESS": "203.0.113.66", "PRINCIPAL": "somebody", "USER_NAME": "marek.novak",
-    "ROLE_NAME": "deploy", "KEY_ID": "AKIAIOSFODNN7EXAMPLE", "INSTANCE_ID": "i-0a1b2c3d4e5f60718", "SESSION_NAME": "ada@example.com",
+    "ROLE_NAME": "deploy", "KEY_ID": "AKIAIOSFODNN7EXAMPLE", "SESSION_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "INSTANCE_ID": "i-0a1b2c3d4e5f60718", "SESSION_NAME": "ada@example.com",
     "OBJECT_ID": "77777777-0000-0000-0000-000000000001", "APPLICATION_ID": "66666666-0000-0000-0000-00000000000a",
     "STORAGE_ACCOUNT": "store1", "EMAIL": "report@shop-prod-4711.iam.gserviceaccount.com", "MEMBER": "user:ada@example.com",
     "RESOURCE_ID": "/subscriptions/22222222-3333-4444-5555-666666666666/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm1",
@@ -89,96 +88,85 @@ def lines(vedette):
 
 def main():
     vedette = os.path.abspath(sys.argv[1])
-    programs = {}
-    for a in sys.argv[2:]:
-        name, path = a.split("=", 1)
-        # A wrapper may look at the name that it is called by.
-        programs[name] = os.path.abspath(path) if "/" in path else path
     types, found = lines(vedette)
     work = tempfile.mkdtemp(prefix="playbook-")
     os.mkdir(os.path.join(work, "evidence-19b0d45c"))
+    commands, wrong = [], []
+    for line, step in found.items():
+        try:
+            commands.append((step, line, words(blank(line), work)))
+        except ValueError as err:
+            wrong.append(f"{step}: {line}\n    {err}")
+    print(f"{types} types of principals, {len(found)} commands")
+    if sys.argv[2:] == ["policies"]:
+        wrong += policies(commands)
+    else:
+        for a in sys.argv[2:]:
+            program, path = a.split("=", 1)
+            wrong += understood(program, path, [c for c in commands if c[2][0] == program], work)
+    for w in wrong:
+        print("WRONG", w)
+    return 1 if wrong else 0
+
+
+def understood(program, path, commands, work):
+    """The commands that a client does not understand, with what it says."""
+    # The shell has emptied the files that the lines would have written.
+    with open(os.path.join(work, "evidence-19b0d45c", "trust-deploy.json"), "w", encoding="utf-8") as f:
+        f.write('{"Version":"2012-10-17","Statement":[]}')
+    if program == "az":
+        # The client looks into the certificate before it signs in.
+        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=example", "-out", "cert.pem"]
+        subprocess.run(make, cwd=work, check=True, capture_output=True)
     env = dict(
         os.environ, AWS_MAX_ATTEMPTS="1", AWS_EC2_METADATA_DISABLED="true", AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE",
         AWS_SECRET_ACCESS_KEY="x", AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null",
         AZURE_CONFIG_DIR=os.path.join(work, "az"), AZURE_CORE_COLLECT_TELEMETRY="false", AZURE_EXTENSION_USE_DYNAMIC_INSTALL="no",
         CLOUDSDK_CONFIG=os.path.join(work, "gcloud"), CLOUDSDK_CORE_DISABLE_PROMPTS="1", CLOUDSDK_CORE_DISABLE_USAGE_REPORTING="1",
     )
-    checked, left, wrong = {}, {}, []
+    if "/" in path:
+        path = os.path.abspath(path)
+    nowhere = ["--endpoint-url", "http://127.0.0.1:9"] if program == "aws" else []
 
-    def ask(argv):
-        program = argv[0]
-        argv = [programs[program], *argv[1:]] + (["--endpoint-url", "http://127.0.0.1:9"] if program == "aws" else [])
-        done = subprocess.run(argv, cwd=work, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        return UNDERSTOOD[program].search(done.stderr) is not None, done
+    def ask(command):
+        step, line, argv = command
+        done = subprocess.run([path, *argv[1:], *nowhere], cwd=work, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if UNDERSTOOD[program].search(done.stderr):
+            return None
+        return f"{step}: {line}\n    exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-600:]}"
 
-    jobs, policies = [], []
-    for line, step in found.items():
-        try:
-            argv = words(blank(line), work)
-        except ValueError as err:
-            wrong.append(f"{step}: {line}\n    {err}")
-            continue
+    if not commands:
+        return [f"no playbook has a command of {program}"]
+    with ThreadPoolExecutor(2) as pool:
+        wrong = [w for w in pool.map(ask, commands) if w]
+    print(f"  {program}: {len(commands) - len(wrong)} of {len(commands)} commands understood by the client")
+    return wrong
+
+
+def policies(commands):
+    """What parliament finds in the policies of commands."""
+    from parliament import analyze_policy_string
+
+    wrong, seen = [], 0
+    bad = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:Nonesuch","Resource":"*"}]}'
+    if not analyze_policy_string(bad).findings:
+        wrong.append("parliament finds nothing in a policy with an action that does not exist")
+    for step, _, argv in commands:
         for w in argv:
             text = w.split("=", 1)[-1]
-            if text.startswith("{") and '"Statement"' in text:
-                policies.append((step, "--policy-document" in w and "assume-role" in argv[2], text))
-        if argv[0] == "vedette":
-            left["vedette"] = left.get("vedette", 0) + 1
-        elif argv[0] not in programs:
-            left[argv[0]] = left.get(argv[0], 0) + 1
-        else:
-            jobs.append((step, line, argv))
-    # The lines have emptied the files that they would have written.
-    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-    with open(os.path.join(work, "evidence-19b0d45c", "trust-deploy.json"), "w", encoding="utf-8") as f:
-        f.write(policy)
-    with open(os.path.join(work, "cert.pem"), "w", encoding="utf-8") as f:
-        f.write("MIIB\n")
-    with ThreadPoolExecutor(2) as pool:
-        for (step, line, argv), (ok, done) in zip(jobs, pool.map(lambda j: ask(j[2]), jobs)):
-            if ok:
-                checked[argv[0]] = checked.get(argv[0], 0) + 1
-            else:
-                wrong.append(f"{step}: {line}\n    exit code {done.returncode}: {(done.stderr or done.stdout).strip()[-600:]}")
-
-    print(f"{types} types of principals, {len(found)} commands, {len(policies)} policies")
-    for p, n in sorted(checked.items()):
-        print(f"  {p}: {n} understood by the client")
-    for p, n in sorted(left.items()):
-        why = "vedette's own test reads them" if p == "vedette" else "the client is not to be had"
-        print(f"  {p}: {n} not checked here: {why}")
-    for w in wrong:
-        print("WRONG", w)
-    if policies and not wrong:
-        wrong += lint(policies)
-    if wrong:
-        return 1
-    return 77 if set(left) - {"vedette"} else 0
-
-
-def lint(policies):
-    """Holds the policies against parliament, where it is installed."""
-    try:
-        from parliament import analyze_policy_string
-    except ImportError:
-        print("  policies: not checked: parliament is not to be had")
-        return []
-    wrong = []
-    for step, trust, text in policies:
-        # parliament reads policies of identities alone: a trust policy has a
-        # principal and no resource, which it would call faults.
-        if trust or '"Principal"' in text:
+            if not text.startswith('{"Statement"'):
+                continue
+            seen += 1
             policy = json.loads(text)
             for s in policy["Statement"]:
-                s.pop("Principal")
-                s["Resource"] = "*"
-            text = json.dumps(policy)
-        for f in analyze_policy_string(text).findings:
-            # A containment denies everything on everything: that is its sense.
-            wrong.append(f"{step}: {f.issue}: {f.detail} {text}")
-    for w in wrong:
-        print("WRONG", w)
-    print(f"  policies: {len(policies)} without a finding of parliament" if not wrong else "  policies: see above")
+                # parliament reads policies of identities alone. A trust policy
+                # has a principal in the place of the resource.
+                if s.pop("Principal", None):
+                    s["Resource"] = "*"
+            wrong += [f"{step}: {f.issue}: {f.detail}: {text}" for f in analyze_policy_string(json.dumps(policy)).findings]
+    if not seen:
+        wrong.append("no command has a policy")
+    print(f"  {seen} policies read by parliament")
     return wrong
 
 

@@ -19,7 +19,7 @@ type values map[string][]string
 var blanks = map[string]string{
 	"finding": "FINDING", "short": "FINDING", "paths": "PATH", "account": "ACCOUNT", "from": "START_TIME", "until": "END_TIME",
 	"address": "ADDRESS", "principal": "PRINCIPAL",
-	"user": "USER_NAME", "role": "ROLE_NAME", "key": "KEY_ID", "instance": "INSTANCE_ID", "person": "SESSION_NAME", "partition": "aws",
+	"user": "USER_NAME", "role": "ROLE_NAME", "key": "KEY_ID", "session_key": "SESSION_KEY_ID", "instance": "INSTANCE_ID", "person": "SESSION_NAME", "partition": "aws",
 	"object": "OBJECT_ID", "app": "APPLICATION_ID", "storage": "STORAGE_ACCOUNT", "resource": "RESOURCE_ID",
 	"email": "EMAIL", "member": "MEMBER", "origin": "ORIGIN_MEMBER", "pool": "POOL", "pool_project": "POOL_PROJECT", "home": "HOME_PROJECT",
 }
@@ -91,6 +91,7 @@ func (v values) aws(f *finding.Finding, t Target, typ string) {
 		prefix = "A"
 	}
 	v["key"], _ = keys(f, prefix)
+	v["session_key"], _ = keys(f, "ASIA")
 }
 
 // keys returns the credentials of a finding whose ids begin so.
