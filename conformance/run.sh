@@ -30,6 +30,9 @@
 #            (its engine, by chDB) and, not with --quick, Trino, Trino in
 #            Athena's dialect, and Spark: rows equal those of a scan; with the
 #            statements and commands of docs/hunt.md
+#   rehearse attack tests played by the real clients against stand-ins; the
+#            quick part by the AWS CLI and boto3; and a live rehearsal, from
+#            the calls to the finding
 #
 # A check is named "targets | part | checker", which is its row in the table:
 # the whole run writes conformance/RESULTS.md. What has no checker outside is
@@ -372,6 +375,41 @@ hunt clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0
 hunt trino "Trino 476" venv duckdb duckdb==1.5.6
 hunt athena "Trino 476, in Athena's dialect" venv duckdb duckdb==1.5.6
 hunt spark-sql "Spark 4.3.0" spark-venv pyspark pyspark==4.3.0
+
+# rehearse PROGRAM holds what is found in the runs of the attack tests that need
+# a program against what each must come to. What was skipped counts as skipped,
+# never as passed.
+rehearse() {
+	"$vedette" rehearse verify --needs "$1" "${quickly[@]}" -o "$peers/rehearsal" --format json --output "$peers/rehearsal.json"
+	local status=$?
+	"$vedette" rehearse verify --needs "$1" "${quickly[@]}" -o "$peers/rehearsal" | sed '/^$/q'
+	[ "$status" = 0 ] || return 1
+	! grep -q '"status": "skipped"' "$peers/rehearsal.json" || return 77
+}
+if wanted "rehearse |"; then
+	if [ -n "$whole" ]; then
+		quickly=() install=aws,pacu,scoutsuite,azure,google
+		clients=(pacu "Pacu 1.7.0" scout "ScoutSuite 5.14.0" prowler "Prowler 5.46.0" az "Azure CLI 2.91.0" gcloud "gcloud" google-python "google-auth 2.63.0")
+	else
+		quickly=(--quick) install=aws clients=()
+	fi
+	clients=(nothing "recipes" aws "AWS CLI 1.45.11" python3 "boto3 1.43.11" "${clients[@]}")
+	sh internal/rehearse/setup.sh "$peers/rehearse" --only "$install"
+	rm -rf "$peers/rehearsal"
+	"$vedette" rehearse run all "${quickly[@]}" -o "$peers/rehearsal" --tools "$peers/rehearse"
+	for ((i = 0; i < ${#clients[@]}; i += 2)); do
+		check "rehearse | ${clients[i]} | ${clients[i + 1]}" rehearse "${clients[i]}"
+	done
+	if [ -x "$peers/rehearse/aws/bin/python" ]; then
+		check "rehearse --live | from call to finding | moto 5.2.1 behind vedette record" python3 conformance/rehearse/live.py "$vedette" "$peers/rehearse/aws/bin/python"
+	else
+		skip "rehearse --live | from call to finding | moto 5.2.1 behind vedette record" "it is not to be had"
+	fi
+	if [ -n "$whole" ]; then
+		"$vedette" rehearse verify -o "$peers/rehearsal" --format json --output docs/rehearsal.json
+		"$vedette" rehearse verify -o "$peers/rehearsal" --format markdown | python3 conformance/rehearse/page.py docs/rehearsal.md
+	fi
+fi
 
 # results writes the table of a whole run. A target without a row has had no
 # check.

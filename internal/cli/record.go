@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -279,10 +280,15 @@ type estateRecorder interface {
 
 func (c *recordCmd) estate(r estateRecorder, environ func(addr, ca string) string) *recording {
 	var paths []string
+	var calls atomic.Int64
+	counted := http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		calls.Add(1)
+		r.ServeHTTP(w, q)
+	})
 	return &recording{
 		serves: func(host string) http.Handler {
 			if r.Serves(host) {
-				return r
+				return counted
 			}
 			return nil
 		},
@@ -292,12 +298,16 @@ func (c *recordCmd) estate(r estateRecorder, environ func(addr, ca string) strin
 			return out, err
 		},
 		summary: func(w io.Writer) {
+			records := map[string]int{}
+			total := 0
 			for _, p := range paths {
-				text, err := os.ReadFile(filepath.Join(c.Output, filepath.FromSlash(p)))
-				if err == nil {
-					fmt.Fprintf(w, "%6d records  %s\n", bytes.Count(text, []byte("\n")), p)
+				if text, err := os.ReadFile(filepath.Join(c.Output, filepath.FromSlash(p))); err == nil {
+					records[p] = bytes.Count(text, []byte("\n"))
+					total += records[p]
 				}
 			}
+			fmt.Fprintf(w, "\n%s, %s\n", plural(int(calls.Load()), "call"), plural(total, "record"))
+			tally(w, records)
 		},
 		faults: r.Faults, notLogged: r.NotLogged, environ: environ,
 	}

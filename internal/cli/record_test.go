@@ -167,6 +167,42 @@ func TestRecordWritesATrail(t *testing.T) {
 	})
 }
 
+// TestRecordServesAnEstate has Google's stand-in answer a call through the
+// proxy, and finds the record of it.
+func TestRecordServesAnEstate(t *testing.T) {
+	dir := t.TempDir()
+	estate := filepath.Join(dir, "estate.json")
+	if err := os.WriteFile(estate, []byte(`{"project":"p-1","data_access":["compute.googleapis.com"],
+		"principals":{"token":{"email":"a@example.com"}},"answers":{"v1.compute.instances.aggregatedList":{"items":{}}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := recordCmd{Provider: "gcp", Output: filepath.Join(dir, "logs"), Estate: estate, Source: "203.0.113.9"}
+	rec, err := c.recording()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec.serves("example.com") != nil || rec.direct != nil {
+		t.Error("it serves what it does not stand in for")
+	}
+	r := httptest.NewRequest(http.MethodGet, "https://compute.googleapis.com/compute/v1/projects/p-1/aggregated/instances", nil)
+	r.Header.Set("Authorization", "Bearer token")
+	w := httptest.NewRecorder()
+	rec.serves("compute.googleapis.com").ServeHTTP(w, r)
+	paths, err := rec.deliver()
+	if err != nil || w.Code != 200 || len(paths) != 1 {
+		t.Fatalf("status %d, files %q, %v, faults %q", w.Code, paths, err, rec.faults())
+	}
+	text, err := os.ReadFile(filepath.Join(c.Output, filepath.FromSlash(paths[0])))
+	if err != nil || !strings.Contains(string(text), `"callerIp":"203.0.113.9"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	var told bytes.Buffer
+	rec.summary(&told)
+	if !strings.Contains(told.String(), "1 call, 1 record") {
+		t.Error(told.String())
+	}
+}
+
 // TestRecordSaysWhatIsNotWhole wants a call without a name to show in the exit
 // code.
 func TestRecordSaysWhatIsNotWhole(t *testing.T) {

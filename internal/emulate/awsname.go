@@ -119,6 +119,11 @@ func nameAWS(r *http.Request, body []byte) (awsCall, error) {
 	if src.region != "" {
 		c.region = src.region
 	}
+	for _, h := range awsTable().hidden[[2]string{c.service, c.event}] {
+		if _, given := c.params[h.param]; given {
+			c.params[h.param] = h.text
+		}
+	}
 	switch {
 	case route.action != "":
 		c.action = route.action
@@ -254,15 +259,15 @@ func hostOf(r *http.Request) string {
 }
 
 // masked reports whether a request parameter is one that CloudTrail leaves out
-// or masks. What names a secret (secretId) or the next page of a list
-// (nextToken) is neither.
+// or masks. What names a secret (secretId), the next page of a list (nextToken)
+// or one try of a call (clientToken) is neither.
 func masked(name string) bool {
 	return secretParams.MatchString(name) && !pageParams.MatchString(name)
 }
 
 var (
-	secretParams = regexp.MustCompile(`(?i)secret(?:string|binary|(?:access)?key)?$|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile`)
-	pageParams   = regexp.MustCompile(`(?i)^(?:next|page|pagination|continuation|starting)-?token$`)
+	secretParams = regexp.MustCompile(`(?i)secret(?:string|binary|(?:access)?key)?$|password$|passphrase|token$|tokencode$|samlassertion$|privatekey|userdata$|zipfile|plaintext$|ciphertextblob$`)
+	pageParams   = regexp.MustCompile(`(?i)^(?:next|page|pagination|continuation|starting|client|clientrequest|idempotency)-?token$`)
 )
 
 func jsonParams(body []byte) map[string]any { return bodyParams(body, lowerFirst) }

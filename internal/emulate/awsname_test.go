@@ -60,6 +60,10 @@ func TestCallsAreNamedAsCloudTrailNamesThem(t *testing.T) {
 		{"json secrets are left out", signed("POST", "https://secretsmanager.eu-west-1.amazonaws.com/", "", "eu-west-1", "secretsmanager", "X-Amz-Target", "secretsmanager.PutSecretValue"),
 			`{"SecretId":"x","SecretString":"hush","Tags":[{"Key":"a"}]}`,
 			want{"secretsmanager.amazonaws.com", "PutSecretValue", "secretsmanager:PutSecretValue", "eu-west-1", false, false, `{"secretId":"x","tags":[{"key":"a"}]}`}},
+		{"json values that the log hides", signed("POST", "https://ssm.eu-west-1.amazonaws.com/", "", "eu-west-1", "ssm", "X-Amz-Target", "AmazonSSM.PutParameter"),
+			`{"Name":"/db","Value":"hush","KeyId":"k"}`,
+			want{"ssm.amazonaws.com", "PutParameter", "ssm:PutParameter", "eu-west-1", false, false,
+				`{"keyId":"k","name":"/db","value":"HIDDEN_DUE_TO_SECURITY_REASONS"}`}},
 		{"lambda carries its API date", signed("GET", "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/", "", "eu-west-1", "lambda"),
 			"", want{"lambda.amazonaws.com", "ListFunctions20150331", "lambda:ListFunctions", "eu-west-1", true, false, `{}`}},
 		{"lambda path parameter", signed("GET", "https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/f/policy", "", "eu-west-1", "lambda"),
@@ -158,6 +162,9 @@ func TestRouteTablesAreWhole(t *testing.T) {
 	if got, want := len(tableRows(awsSourcesTSV, 8)), lines(awsSourcesTSV); got != want || want < 20 {
 		t.Errorf("%d of %d rows of awssources.tsv have all fields", got, want)
 	}
+	if got, want := len(tableRows(awsHiddenTSV, 5)), lines(awsHiddenTSV); got != want || want < 5 {
+		t.Errorf("%d of %d rows of awshidden.tsv have all fields", got, want)
+	}
 	if got, want := len(tableRows(awsLoggedTSV, 5)), lines(awsLoggedTSV); got != want || want < 60 {
 		t.Errorf("%d of %d rows of awslogged.tsv have all fields", got, want)
 	}
@@ -201,8 +208,8 @@ func TestEveryRouteIsReached(t *testing.T) {
 
 func TestWhatIsMasked(t *testing.T) {
 	for name, want := range map[string]bool{
-		"SecretString": true, "clientSecret": true, "secretAccessKey": true, "MasterUserPassword": true, "authToken": true, "UserData": true, "ZipFile": true,
-		"SecretId": false, "NextToken": false, "nextToken": false, "PaginationToken": false, "continuation-token": false, "KeyName": false,
+		"SecretString": true, "clientSecret": true, "secretAccessKey": true, "MasterUserPassword": true, "authToken": true, "UserData": true, "ZipFile": true, "Plaintext": true, "CiphertextBlob": true, "TokenCode": true, "SAMLAssertion": true,
+		"SecretId": false, "NextToken": false, "nextToken": false, "PaginationToken": false, "continuation-token": false, "KeyName": false, "ClientToken": false, "clientRequestToken": false,
 	} {
 		if masked(name) != want {
 			t.Errorf("%s: %v", name, !want)

@@ -26,6 +26,9 @@ var awsSourcesTSV string
 //go:embed awslogged.tsv
 var awsLoggedTSV string
 
+//go:embed awshidden.tsv
+var awsHiddenTSV string
+
 // awsTables are the tables that say what CloudTrail makes of a request.
 type awsTables struct {
 	// routes are the calls of REST services by signing name and method, the
@@ -35,6 +38,8 @@ type awsTables struct {
 	// sources and logged are by signing name.
 	sources map[string][]awsSource
 	logged  map[string][]awsLogged
+	// hidden are the parameters that are masked, by signing name and event.
+	hidden map[[2]string][]awsHidden
 }
 
 // awsRoute is a row of awsroutes.tsv or of operations.gz.
@@ -56,8 +61,11 @@ type awsSource struct{ service, endpoint, source, action, region, keys, version 
 // awsLogged is a row of awslogged.tsv.
 type awsLogged struct{ service, endpoint, operation, log string }
 
+// awsHidden is a row of awshidden.tsv.
+type awsHidden struct{ param, text string }
+
 var awsTable = sync.OnceValue(func() awsTables {
-	t := awsTables{routes: map[[2]string][]awsRoute{}, sources: map[string][]awsSource{}, logged: map[string][]awsLogged{}}
+	t := awsTables{routes: map[[2]string][]awsRoute{}, sources: map[string][]awsSource{}, logged: map[string][]awsLogged{}, hidden: map[[2]string][]awsHidden{}}
 	for _, r := range append(irregularRoutes(), operationRoutes()...) {
 		k := [2]string{r.service, r.method}
 		t.routes[k] = append(t.routes[k], r)
@@ -75,6 +83,10 @@ var awsTable = sync.OnceValue(func() awsTables {
 	}
 	for _, f := range tableRows(awsLoggedTSV, 5) {
 		t.logged[f[0]] = append(t.logged[f[0]], awsLogged{f[0], dash(f[1]), f[2], f[3]})
+	}
+	for _, f := range tableRows(awsHiddenTSV, 5) {
+		k := [2]string{f[0], f[1]}
+		t.hidden[k] = append(t.hidden[k], awsHidden{f[2], f[3]})
 	}
 	return t
 })

@@ -89,7 +89,7 @@ func (s *Stage) Tick() (at time.Time, source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live {
-		return time.Now(), s.scene.Source
+		return time.Now().UTC(), s.scene.Source
 	}
 	if !s.first {
 		step := s.scene.PaceMin
@@ -107,7 +107,7 @@ func (s *Stage) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live {
-		return time.Now()
+		return time.Now().UTC()
 	}
 	return s.now
 }

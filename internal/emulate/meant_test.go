@@ -16,16 +16,3 @@ var meantInTrails = []meant{
 	{"sts.amazonaws.com AssumeRoleWithWebIdentity", "userIdentity.*", "is not in captured records", "as above"},
 	{"sts.amazonaws.com AssumeRoleWithWebIdentity", "userIdentity.principalId", "has the form: ARN", "as above: the provider's ARN, the audience and the subject"},
 }
-
-// meantInGoogle are those between recorded and captured entries of Google's.
-var meantInGoogle = []meant{}
-
-// meantInAzure are those between recorded and captured records of Azure's.
-var meantInAzure = []meant{
-	{"Administrative", "identity.claims.http://schemas.microsoft.com/identity/claims/scope", "is not in captured records", "a user's claim: the captured callers are service principals"},
-	{"Administrative", "identity.claims.http://schemas.xmlsoap.org/ws/2005/05/identity/claims/*", "is not in captured records", "a user's claims, as above"},
-	{"Administrative", "identity.claims.name", "is not in captured records", "a user's claim, as above"},
-	{"Administrative", "identity.claims.ipaddr", "is not in captured records", "a user's claim, as above"},
-	{"Administrative", "identity.claims.idtyp", "is not in captured records", "a claim of later tokens than the captured ones, of 2019"},
-	{"AuditEvent", "resultDescription", "is not in captured records", "stands where a call failed: the captured ones did not"},
-}

@@ -224,7 +224,8 @@ func (a *awsRun) deliver(dir string) error {
 }
 
 func (a *awsRun) told(p *Played) {
-	p.NotLogged, p.Faults = a.rec.NotLogged(), a.rec.Faults()
+	p.NotLogged = a.rec.NotLogged()
+	p.fault(a.rec.Faults()...)
 	for _, n := range a.rec.NotImplemented() {
 		if p.NotImplemented == nil {
 			p.NotImplemented = map[string]int{}

@@ -92,5 +92,6 @@ func (a *azureRun) deliver(dir string) error {
 }
 
 func (a *azureRun) told(p *Played) {
-	p.NotLogged, p.Faults = a.rec.NotLogged(), a.rec.Faults()
+	p.NotLogged = a.rec.NotLogged()
+	p.fault(a.rec.Faults()...)
 }

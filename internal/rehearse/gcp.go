@@ -79,5 +79,6 @@ func (g *gcpRun) deliver(dir string) error {
 }
 
 func (g *gcpRun) told(p *Played) {
-	p.NotLogged, p.Faults = g.rec.NotLogged(), g.rec.Faults()
+	p.NotLogged = g.rec.NotLogged()
+	p.fault(g.rec.Faults()...)
 }

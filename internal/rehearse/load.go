@@ -111,6 +111,11 @@ func (t *Test) check(folder string) error {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}
+	for i := range t.Live {
+		if err := t.Live[i].Check(); err != nil {
+			return fmt.Errorf("live call %d: %w", i+1, err)
+		}
+	}
 	names := map[string]bool{}
 	for i := range t.Runs {
 		r := &t.Runs[i]

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vedette/internal/event"
+	"vedette/internal/live"
 )
 
 // Kind says on which side a test is.
@@ -49,6 +50,10 @@ type Test struct {
 	// made, not recorded, or records that somebody typed.
 	Recipe *Recipe `yaml:"recipe"`
 
+	// Live are the same calls for a run with the user's own credentials in a
+	// real cloud; they only read.
+	Live []live.Call `yaml:"live"`
+
 	Runs   []Run    `yaml:"runs"`
 	Signal []Signal `yaml:"signal"`
 
@@ -79,6 +84,9 @@ type Step struct {
 	From string `yaml:"from"`
 	// After is how long after the step before it begins.
 	After time.Duration `yaml:"after"`
+	// Days is on how many days before the same was done, at the same hour: it
+	// is played and recorded, and not judged.
+	Days int `yaml:"days"`
 	// Pace is the time from one call to the next, as "300ms" or "300ms-2s".
 	Pace string `yaml:"pace"`
 	// Sh is lines of a POSIX shell. A refused call is part of the story, so

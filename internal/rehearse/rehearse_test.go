@@ -155,7 +155,7 @@ func judged(level string) Judging {
 		}}
 		if level != "" {
 			r.Findings = []finding.Finding{{Actor: finding.Actor{ID: "x", Name: "user/x"}, Judgement: finding.Judgement{Level: level, Priority: 40},
-				Peak: finding.Window{Name: "burst", Events: 3, DistinctAPIs: 2}, Detections: []finding.Detection{{ID: "T1580"}}}}
+				Peak: finding.Window{Name: "burst", Events: 3, DistinctAPIs: 2}, Detections: []finding.Detection{{ID: "T1580"}}, LastSeen: "2026-03-17T12:00:00Z"}}
 		}
 		return r, nil
 	}
@@ -187,7 +187,9 @@ func TestVerifyHoldsRunsAgainstTheirTest(t *testing.T) {
 		{name: "invisible", expect: "expect: {invisible: cloudtrail.data}", status: Passed},
 		{name: "visible", expect: "expect: {invisible: cloudtrail.management}", status: Failed, why: "does not say that cloudtrail.management shows no reads"},
 		{name: "invisible and found", expect: "expect: {invisible: cloudtrail.data}", level: "low", status: Failed, why: "fired"},
-		{name: "faulty", run: `{"logs":["cloudtrail.management"],"calls":1,"faults":["no name for a call"]}`, level: "low", status: Failed, why: "no name for a call"},
+		{name: "faulty", run: `{"logs":["cloudtrail.management"],"calls":1,"faults":{"no name for a call":1}}`, level: "low", status: Failed, why: "no name for a call"},
+		{name: "one call in a hundred not recorded", run: `{"logs":["cloudtrail.management"],"calls":100,"faults":{"no name for a call":1}}`, level: "low", status: Passed},
+		{name: "an earlier day", run: `{"logs":["cloudtrail.management"],"calls":1,"from":"2026-03-17T13:00:00Z"}`, expect: "expect: {at_most: low}", level: "high", status: Passed},
 		{name: "skipped", run: `{"skipped":"needs pacu"}`, status: Skipped, why: "needs pacu"},
 		{name: "another call", trail: `{"eventName":"ListBuckets"}`, level: "low", status: Failed, why: "cloudtrail.management has no record of GetCallerIdentity, though the class is on"},
 		{name: "switched off", run: `{"logs":["cloudtrail.data"],"calls":1}`, trail: `{"eventName":"GetObject","eventCategory":"Data"}`, level: "low", status: Failed, why: "cloudtrail.management has no record of GetCallerIdentity, and the class is switched off"},

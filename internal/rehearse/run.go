@@ -50,9 +50,29 @@ type Played struct {
 	// NotImplemented counts the calls that the stand-in could not answer:
 	// they are recorded as failed, never as refused.
 	NotImplemented map[string]int `json:"not_implemented,omitempty"`
-	// Faults are what could not be recorded as the provider would have. The
-	// logs of such a run prove nothing.
-	Faults []string `json:"faults,omitempty"`
+	// Faults count the calls that could not be recorded as the provider would
+	// have, and left no record, by why. See [Played.Unrecorded].
+	Faults map[string]int `json:"faults,omitempty"`
+	// From is the time from which on findings are judged: what was before are
+	// the caller's earlier days. Empty where all are.
+	From string `json:"from,omitempty"`
+}
+
+// fault counts calls that could not be recorded.
+func (p *Played) fault(why ...string) {
+	if p.Faults == nil && len(why) > 0 {
+		p.Faults = map[string]int{}
+	}
+	for _, w := range why {
+		p.Faults[w]++
+	}
+}
+
+// Unrecorded is how many calls could not be recorded, and whether they are too
+// many for the logs to prove anything: more than one in a hundred.
+func (p *Played) Unrecorded() (n int, tooMany bool) {
+	n = total(p.Faults)
+	return n, n*100 > p.Calls
 }
 
 // marker is the file that says that a folder is a rehearsal's, and may be
@@ -217,23 +237,27 @@ func (p *Player) play(ctx context.Context, t *Test, r *Run, on []event.Log, dir 
 		if step.As == "" {
 			step.As = r.As
 		}
-		s.stage.Begin(emulate.Scene{Source: step.From, Start: at.Add(step.After), PaceMin: step.paceMin, PaceMax: step.paceMax})
-		env, before, err := in.begin(s, &step)
-		if err != nil {
-			return fmt.Errorf("step %d: %w", i+1, err)
+		start := at.Add(step.After)
+		if step.Days > 0 && played.From == "" {
+			played.From = start.Format(time.RFC3339)
 		}
-		if err := s.run(ctx, before+step.Sh, env); err != nil {
-			return fmt.Errorf("step %d: %w", i+1, context.Cause(ctx))
+		for d := step.Days; d >= 0; d-- {
+			s.stage.Begin(emulate.Scene{Source: step.From, Start: start.AddDate(0, 0, -d), PaceMin: step.paceMin, PaceMax: step.paceMax})
+			env, before, err := in.begin(s, &step)
+			if err != nil {
+				return fmt.Errorf("step %d: %w", i+1, err)
+			}
+			if err := s.run(ctx, before+step.Sh, env); err != nil {
+				return fmt.Errorf("step %d: %w", i+1, context.Cause(ctx))
+			}
 		}
 		at = s.stage.Now()
 	}
 	played.Calls = int(s.calls.Load())
 	in.told(played)
 	for _, m := range s.proxy.Missed() {
-		played.Faults = append(played.Faults, "no stand-in: "+m)
+		played.fault("no stand-in: " + m)
 	}
-	slices.Sort(played.Faults)
-	played.Faults = slices.Compact(played.Faults)
 	return in.deliver(filepath.Join(dir, "trail"))
 }
 

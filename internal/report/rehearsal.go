@@ -46,16 +46,12 @@ func WriteRehearsal(w io.Writer, format string, r *rehearse.Rehearsal, opts Opti
 }
 
 func (p *page) rehearsal(r *rehearse.Rehearsal) {
-	cols := []column{{head: ""}, {head: "TEST", flex: true}, {head: "RUN"}, {head: "CALLS", right: true}, {head: "LOGGED", right: true},
-		{head: "EXPECTED"}, {head: "FOUND"}, {head: "PRIORITY", right: true}, {head: "RISK", right: true}}
+	cols := []column{{head: ""}, {head: "TEST", whole: true}, {head: "RUN", whole: true}, {head: "CALLS", right: true}, {head: "LOGGED", right: true},
+		{head: "EXPECTED", flex: true}, {head: "FOUND", flex: true}, {head: "PRIORITY", right: true}, {head: "RISK", right: true}}
 	rows := make([][]string, len(r.Results))
 	for i := range r.Results {
 		res := &r.Results[i]
-		name := res.Test
-		if res.Synthetic != "" {
-			name += " (synthetic)"
-		}
-		rows[i] = append([]string{string(res.Status), name, res.Run, callCount(res), recordCount(res), res.Want, res.Got}, scores(res)...)
+		rows[i] = append([]string{string(res.Status), res.Test, res.Run, callCount(res), recordCount(res), res.Want, res.Got}, scores(res)...)
 	}
 	t := p.table(cols, rows)
 	t.header()
@@ -68,6 +64,9 @@ func (p *page) rehearsal(r *rehearse.Rehearsal) {
 		t.row(i, style)
 		for _, why := range res.Why {
 			p.field("because", why)
+		}
+		for _, n := range res.Notes {
+			p.field("note", n)
 		}
 	}
 	p.blank()
@@ -119,7 +118,10 @@ func logOf(s *rehearse.SignalCheck) string {
 }
 
 func callCount(res *rehearse.Result) string {
-	if res.Synthetic != "" || res.Status == rehearse.Skipped {
+	switch {
+	case res.Synthetic != "":
+		return "synthetic"
+	case res.Status == rehearse.Skipped:
 		return "-"
 	}
 	return strconv.Itoa(res.Calls)
@@ -235,9 +237,6 @@ func writeMarkdown(w io.Writer, r *rehearse.Rehearsal) {
 	for i := range r.Results {
 		res := &r.Results[i]
 		name, got, denied, why := res.Test, res.Got, "-", strings.Join(res.Why, "; ")
-		if res.Synthetic != "" {
-			name += " (synthetic)"
-		}
 		if f := res.Finding; f != nil {
 			denied = fmt.Sprintf("%d of %d", f.Denied, f.Events)
 			if why == "" {

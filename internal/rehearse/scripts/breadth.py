@@ -61,6 +61,9 @@ def main():
                 left += 1
                 continue
             name, model = found
+            if model.signature_version == "v2":  # SimpleDB: a signature that says neither region nor service
+                left += 1
+                continue
             shape = model.operation_model(operation).input_shape
             if shape is not None and shape.required_members or (name, operation) in seen:
                 left += 1
