@@ -70,6 +70,9 @@ func (s *step) applies(typ string) bool {
 	return len(s.For) == 0 || slices.Contains(s.For, typ) || slices.Contains(s.For, cloudOf(typ))
 }
 
+// facts are what the step says.
+func (s *step) facts() []*Fact { return []*Fact{&s.Do, &s.Stops, &s.Stays, &s.Breaks, &s.Undo} }
+
 // wide reports whether the step is one of the whole incident.
 func (s *step) wide() bool {
 	return !slices.ContainsFunc(s.For, func(f string) bool { return strings.Contains(f, "_") })
@@ -160,6 +163,16 @@ func (b *Book) lay(fsys fs.FS, dir string) error {
 		return err
 	}
 	b.steps = slices.DeleteFunc(b.steps, func(s step) bool { return s.Drop })
+	// A source may stand in another file than the facts that rest on it.
+	for i := range b.steps {
+		for _, f := range b.steps[i].facts() {
+			for j, src := range f.Sources {
+				if page := b.sources[src]; page != "" {
+					f.Sources[j] = page
+				}
+			}
+		}
+	}
 	return b.check()
 }
 
@@ -189,6 +202,9 @@ func (b *Book) read(name string, data []byte) error {
 		if !strings.HasPrefix(v, "https://") {
 			return fmt.Errorf("%s: source %s is no address that begins with https://", name, k)
 		}
+		if old := b.sources[k]; old != "" && old != v {
+			return fmt.Errorf("%s: source %s is %s already: take another name", name, k, old)
+		}
 		b.sources[k] = v
 	}
 	for k, v := range file.Policies {
@@ -209,13 +225,6 @@ func (b *Book) read(name string, data []byte) error {
 		n := &file.Steps[i]
 		s := step{at: fmt.Sprintf("%s:%d", name, n.Line)}
 		errs = append(errs, named(name, strict(n, &s)))
-		for _, f := range []*Fact{&s.Do, &s.Stops, &s.Stays, &s.Breaks, &s.Undo} {
-			for j, src := range f.Sources {
-				if page := b.sources[src]; page != "" {
-					f.Sources[j] = page
-				}
-			}
-		}
 		b.steps = put(b.steps, s, func(s step) string { return s.ID })
 	}
 	return errors.Join(errs...)

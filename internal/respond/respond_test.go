@@ -84,7 +84,7 @@ func TestSources(t *testing.T) {
 		"https://learn.microsoft.com/en-us/", "https://cloud.google.com/", "https://support.google.com/a/", "https://nvlpubs.nist.gov/"}
 	used := map[string]bool{}
 	for _, s := range BuiltIn().steps {
-		for _, f := range []Fact{s.Do, s.Stops, s.Stays, s.Breaks, s.Undo} {
+		for _, f := range s.facts() {
 			for _, src := range f.Sources {
 				used[src] = true
 				if !slices.ContainsFunc(official, func(o string) bool { return strings.HasPrefix(src, o) }) {
@@ -226,6 +226,7 @@ func TestLoadErrors(t *testing.T) {
 		{head + "    do: x\n    effect: breaks\n    command: aws > a b\n" + rest, "one word must follow >"},
 		{head + "    do: x\n    effect: breaks\n    command: \"{{user}} x\"\n" + rest, "name of a program"},
 		{"sources: {a: \"http://a.example\"}\n", "begins with https://"},
+		{"sources: {keys: \"https://a.example\"}\n", "source keys is https://docs.aws.amazon.com/"},
 		{"types:\n  - {id: mars_rover, title: A, look: B}\n", "an id that begins with aws_"},
 	} {
 		dir := t.TempDir()
