@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -112,14 +113,17 @@ func Main(args []string, std IO) (code int) {
 		command := ""
 		var pe *kong.ParseError
 		if errors.As(err, &pe) && pe.Context != nil {
-			if path := strings.Fields(pe.Context.Command()); len(path) > 0 {
-				command = path[0] + " "
+			for word := range strings.FieldsSeq(pe.Context.Command()) {
+				if strings.HasPrefix(word, "<") {
+					break
+				}
+				command += word + " "
 			}
 		}
 		fmt.Fprintf(std.Stderr, "Try: vedette %s--help\n", command)
 		return ExitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	call.BindTo(ctx, (*context.Context)(nil))
 	call.Bind(parser)
