@@ -40,6 +40,7 @@ type grammar struct {
 	Tune       tuneCmd       `cmd:"" help:"Show what a change of settings would do to the findings."`
 	Explain    explainCmd    `cmd:"" help:"Show one finding in full."`
 	Extract    extractCmd    `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
+	Playbook   playbookCmd   `cmd:"" help:"Say what to do about a finding, with the commands filled in."`
 	Except     exceptCmd     `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
 	Compile    compileCmd    `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
 	Rehearse   rehearseCmd   `cmd:"" help:"Play attack tests with real clients, and prove that the detection fires."`
