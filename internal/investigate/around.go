@@ -17,7 +17,8 @@ import (
 type lookout struct {
 	s        *subject
 	pedigree *pedigree
-	during   []call // the subject's calls in the time in question
+	during   []call             // the subject's calls in the time in question
+	acts     map[event.Key]bool // the same, for copies that lie before it
 	ways     map[string]bool
 	agents   map[string]bool
 	handed   map[string]int64 // credentials that the subject handed out, since when
@@ -35,12 +36,13 @@ type lookout struct {
 
 func newLookout(s *subject, own *gathered) *lookout {
 	l := &lookout{s: s, pedigree: newPedigree(own.grants.list), during: between(own.calls.list, s.first, s.last),
-		ways: map[string]bool{}, agents: map[string]bool{}, asked: map[apiName]bool{}, calls: keptCalls(s), earlier: newPast()}
+		acts: map[event.Key]bool{}, ways: map[string]bool{}, agents: map[string]bool{}, asked: map[apiName]bool{}, calls: keptCalls(s), earlier: newPast()}
 	for d := range l.values {
 		l.values[d] = map[string]bool{}
 	}
 	for i := range l.during {
 		c := &l.during[i]
+		l.acts[c.key] = true
 		l.asked[nameOf(c.api)] = true
 		for d := range l.values {
 			if v := dimension(d).of(c); v != "" {
@@ -85,7 +87,7 @@ func (w *watcher) event(file string, record int, native []byte, ev *event.Event)
 	}
 	ev.Resolve()
 	if w.mine(ev) {
-		if ev.Time < s.first {
+		if ev.Time < s.first && !l.acts[ev.Key] {
 			w.earlier.add(w.call(file, record, nil, ev), l)
 		}
 		return
@@ -166,13 +168,15 @@ func (l *lookout) neighbours(ways []Way, limit int) Neighbours {
 		}
 	}
 	by := map[string]*Neighbour{}
+	whole := wholes(l.others)
 	for i := range l.others {
 		c := &l.others[i]
-		n := by[c.who.principal]
+		who := cmp.Or(whole[c.who], c.who.principal)
+		n := by[who]
 		if n == nil {
-			n = &Neighbour{Principal: c.who.principal, Kind: c.who.kind.String(), Services: []string{}, First: stamp(c.time), EventID: c.id,
-				Behind: behind[c.who.principal], at: c}
-			by[c.who.principal] = n
+			n = &Neighbour{Principal: who, Kind: c.who.kind.String(), Services: []string{}, First: stamp(c.time), EventID: c.id,
+				Behind: behind[who], at: c}
+			by[who] = n
 		}
 		n.Calls++
 		n.Last = stamp(c.time)
@@ -214,6 +218,35 @@ func (l *lookout) neighbours(ways []Way, limit int) Neighbours {
 	out.Cited = cite(cited, limit)
 	out.EvidenceTotal = len(l.others)
 	return out
+}
+
+// wholes finds, for callers whose records leave out a part of the name, the
+// one principal among the calls that has that name, if it is one.
+func wholes(calls []call) map[*caller]string {
+	parts, names := map[*caller]string{}, map[string]bool{}
+	for i := range calls {
+		if who := calls[i].who; who.partial {
+			parts[who] = ""
+		} else {
+			names[who.principal] = true
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	by := map[string]string{} // by scheme and object
+	for n := range names {
+		scheme, _, _ := strings.Cut(n, ":")
+		object := scheme + ":" + n[strings.LastIndexByte(n, '/')+1:]
+		if _, twice := by[object]; twice {
+			n = ""
+		}
+		by[object] = n
+	}
+	for who := range parts {
+		parts[who] = by[who.name]
+	}
+	return parts
 }
 
 // past is what the subject did before the time in question, as far back as the

@@ -47,6 +47,7 @@ type caller struct {
 	kind      event.ActorKind
 	partial   bool
 	principal string
+	name      string // of the principal without where it lives, where partial
 	session   string
 	key       string
 	creator   string
@@ -198,6 +199,9 @@ func (k *keeper) caller(ev *event.Event) *caller {
 		clear(k.callers)
 	}
 	c := &caller{cloud: ev.Cloud, kind: a.Kind, partial: a.Partial, principal: text(a.Principal), session: text(a.Session), key: text(a.Key), creator: text(a.Creator)}
+	if c.partial {
+		c.name = text(a.Name)
+	}
 	k.callers[string(name)] = c
 	return c
 }

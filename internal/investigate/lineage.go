@@ -75,12 +75,16 @@ type Root struct {
 	Principal string `json:"principal"`
 	Kind      string `json:"kind"`
 	// By is what it held: "long_lived_key", "console_sign_in", "instance",
-	// "delegation", "resource", "service", "temporary_key" whose issue is not in the input,
-	// "session" (of a sign-in that another log shows), "service_account_key" or "nothing_logged".
+	// "delegation", "resource", "service", "temporary_key" whose issue is not
+	// in the input, "session" of a sign-in that another log shows,
+	// "service_account_key", "application" or "oauth_client" that the token was
+	// issued to, or "nothing_logged".
 	By string `json:"by"`
 	ID string `json:"id,omitempty"` // of the key, the session or the thing behind it
 	// SignIn is the sign-in to the console that went before, where one is in the input.
 	SignIn *finding.Evidence `json:"sign_in,omitempty"`
+
+	signIn *call
 }
 
 // Limits on what is listed; totals stand beside.
@@ -213,6 +217,9 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 		w := ways[name]
 		if w == nil {
 			w = &Way{First: stamp(u.first), Session: u.who.session, Keys: []string{}, Chain: []Link{}, Root: root}
+			if root.signIn != nil {
+				w.evidence = append(w.evidence, root.signIn)
+			}
 			for i, g := range chain {
 				to := u.who.principal
 				if i+1 < len(chain) {
@@ -242,7 +249,6 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 			l.Ways = append(l.Ways, *w)
 		}
 	}
-	// Each step of a shown way is cited, whatever the limit.
 	l.Cited = cite(distinct(cited), limit)
 	return l
 }
@@ -275,7 +281,7 @@ func (p *pedigree) root(chain []*grant, c *caller, at int64) Root {
 		if g := nearest(p.signIns[c.principal], at-maxSignIn, at, at); g != nil {
 			r.By = "console_sign_in"
 			e := g.evidence()
-			r.SignIn = &e
+			r.SignIn, r.signIn = &e, &g.call
 			return r
 		}
 		if r.By = "nothing_logged"; c.key != "" {
@@ -283,6 +289,10 @@ func (p *pedigree) root(chain []*grant, c *caller, at int64) Root {
 		}
 	case c.session != "":
 		r.By, r.ID = "session", c.session
+	case c.cloud == event.Azure && c.key != "":
+		r.By = "application"
+	case c.cloud == event.GCP && c.key != "":
+		r.By = "oauth_client"
 	default:
 		r.By = "nothing_logged"
 	}

@@ -172,10 +172,14 @@ func pathKind(path string) string {
 		return host
 	}
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if len(parts) < 2 {
+	n := len(parts)
+	switch {
+	case n < 2:
 		return ""
+	case parts[n-2] == "global":
+		return parts[n-1] // a list of them, of all the project
 	}
-	return parts[len(parts)-2]
+	return parts[n-2]
 }
 
 // lacking reads which permission was lacking. AWS says it in the error's text

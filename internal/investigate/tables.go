@@ -62,6 +62,9 @@ func made(title string, heads string, rows [][]string, total int) []Table {
 func (l *Lineage) tables() []Table {
 	t := Table{Title: "the chain, from its beginning"}
 	for i, w := range l.Ways {
+		if e := w.Root.SignIn; e != nil {
+			t.Rows = append(t.Rows, []string{"way " + strconv.Itoa(i+1) + ", " + clock(e.Time), shortName(w.Root.Principal) + " signed in to the console, event " + e.EventID})
+		}
 		for _, c := range w.Chain {
 			text := shortName(c.From) + " called " + c.Via
 			if c.IP != "" {

@@ -185,9 +185,13 @@ func held(r Root) string {
 	case "service":
 		return "as a service of the provider"
 	case "temporary_key":
-		return id("with the temporary key %s, and no call that handed it out is in this input")
+		return id("with the temporary key %s, which no call in this input handed out")
 	case "session":
 		return id("in the sign-in session or with the token %s, whose beginning the sign-in log shows")
+	case "application":
+		return id("with a token of the application %s")
+	case "oauth_client":
+		return id("with a token of the OAuth client %s")
 	}
 	return "with a credential that the record does not name"
 }

@@ -124,7 +124,7 @@ func (p *page) figures(t *investigate.Table) {
 		p.w.WriteString("  " + l + "\n")
 	}
 	if t.More > 0 {
-		p.paragraph("and "+term.Count(t.More)+" more; --format json has up to 20 of each", "  ", term.Plain)
+		p.paragraph("and "+term.Count(t.More)+" more", "  ", term.Plain)
 	}
 }
 
