@@ -68,7 +68,7 @@ func (p *page) walk(w *investigate.Walk) {
 	for i := range w.Steps {
 		s := &w.Steps[i]
 		p.blank()
-		p.section(p.safe(strconv.Itoa(i+1) + ". " + s.Question))
+		p.paragraph(strconv.Itoa(i+1)+". "+s.Question, "", term.Strong)
 		for _, a := range s.Answer {
 			p.paragraph(a, "  ", term.Plain)
 		}
@@ -107,7 +107,7 @@ func (p *page) figures(t *investigate.Table) {
 	}
 	cols := make([]column, len(t.Head))
 	for j, h := range t.Head {
-		cols[j] = column{head: h, right: t.Right[j], flex: t.Wide[j]}
+		cols[j] = column{head: p.safe(h), right: t.Right[j], flex: t.Wide[j]}
 	}
 	// The table stands by two cells to the right.
 	inner := *p
@@ -186,7 +186,11 @@ func markdownTable(b *bufio.Writer, t *investigate.Table) {
 		b.WriteString("\n")
 		return
 	}
-	b.WriteString(inMarkdown(t.Title) + ":\n\n| " + strings.Join(t.Head, " | ") + " |\n|")
+	b.WriteString(inMarkdown(t.Title) + ":\n\n|")
+	for _, h := range t.Head {
+		b.WriteString(" " + inMarkdown(h) + " |")
+	}
+	b.WriteString("\n|")
 	for _, right := range t.Right {
 		if right {
 			b.WriteString(" ---: |")
