@@ -23,7 +23,8 @@ import (
 )
 
 type investigateCmd struct {
-	Args      []string `arg:"" name:"id-or-path" help:"The finding's id, or a beginning of it that no other finding has, then the logs; with --principal the logs alone."`
+	ID        string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has; with --principal there is none, and the first of the logs stands here."`
+	Paths     []string `arg:"" optional:"" name:"path" help:"The logs that were scanned."`
 	Principal string   `placeholder:"NAME" help:"Look into this principal instead of a finding: its uid, the end of it after a slash or colon, or a pattern with *."`
 	Findings  string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning for it."`
 	counting
@@ -45,18 +46,20 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 	if err != nil {
 		return err
 	}
-	paths := c.Args
+	paths := c.Paths
+	if c.Principal != "" {
+		paths = append([]string{c.ID}, paths...)
+	}
 	stdin, err := again(paths, std)
 	if err != nil {
 		return err
 	}
 	if c.Principal == "" {
-		which := chosen{ID: paths[0], Paths: paths[1:], Findings: c.Findings}
-		paths = paths[1:]
-		std.Stdin = stdin(std.Stdin)
+		which := chosen{ID: c.ID, Paths: paths, Findings: c.Findings}
 		if len(paths) == 0 {
 			return usagef("name the logs to look into after the finding's id")
 		}
+		std.Stdin = stdin(std.Stdin)
 		if opts.Finding, err = which.find(ctx, std, &c.counting, 0, c.Quiet); err != nil {
 			return err
 		}
@@ -105,6 +108,9 @@ func (c *investigateCmd) check() (*investigate.Options, error) {
 	opts := &investigate.Options{Around: time.Duration(c.Hours) * time.Hour, Guide: investigate.DefaultGuide()}
 	if c.Hours < 0 || c.Hours > maxHours {
 		return nil, usagef("--hours: %d is not between 0 and %d", c.Hours, maxHours)
+	}
+	if slices.Contains(c.Paths, "-") && c.Findings == "-" {
+		return nil, usagef("standard input cannot be both the findings and the logs")
 	}
 	if c.Principal != "" && c.Findings != "" {
 		return nil, usagef("--principal looks into a principal and --findings into a finding: give one")
