@@ -39,6 +39,7 @@ type grammar struct {
 	Tune        tuneCmd        `cmd:"" help:"Show what a change of settings would do to the findings."`
 	Explain     explainCmd     `cmd:"" help:"Show one finding in full."`
 	Investigate investigateCmd `cmd:"" help:"Walk the investigation guide over the logs: who stands behind a finding, what it did, who else was there."`
+	Guide       guideCmd       `cmd:"" help:"Show the questions that investigate asks, to change them."`
 	Extract     extractCmd     `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
 	Except      exceptCmd      `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
 	Compile     compileCmd     `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`

@@ -31,7 +31,7 @@ type investigateCmd struct {
 	Since    string `placeholder:"TIME" help:"Begin of the time in question (RFC 3339, or a date). Default: the finding's first event."`
 	Until    string `placeholder:"TIME" help:"End of the time in question, exclusive. Default: the finding's last event."`
 	Hours    int    `default:"24" placeholder:"N" help:"Hours before and after that time to look at. Default: ${default}."`
-	Guide    string `type:"path" placeholder:"FILE" help:"YAML with questions to ask instead of the built-in ones (docs/investigate.md)."`
+	Guide    string `type:"path" placeholder:"FILE" help:"YAML with questions to ask instead of the built-in ones (vedette guide)."`
 	Format   string `short:"f" enum:"text,json,markdown" default:"text" help:"text, json or markdown. Default: ${default}."`
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"5" placeholder:"N|all" help:"Events that each step lists. Default: ${default}."`

@@ -2,6 +2,8 @@ package investigate
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +106,31 @@ func TestWords(t *testing.T) {
 	for _, by := range []string{"long_lived_key", "service_account_key", "instance", "resource", "delegation", "temporary_key", "session", "application", "oauth_client"} {
 		if got := held(Root{By: by, ID: "THING"}); !strings.Contains(got, "THING") {
 			t.Errorf("%s: %s", by, fmt.Sprint(got))
+		}
+	}
+}
+
+// docs/investigate.md has each step with its question, and each fact.
+func TestGuideIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/investigate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := strings.ReplaceAll(string(text), "\r\n", "\n")
+	for _, q := range DefaultGuide().steps {
+		if row := fmt.Sprintf("| `%s` | %s |\n", q.id, q.question); !strings.Contains(page, row) {
+			t.Errorf("no row %q", row)
+		}
+	}
+	for _, f := range factNames {
+		if !strings.Contains(page, "**"+f+".**") {
+			t.Errorf("nothing is said of %s", f)
+		}
+	}
+	head, _, _ := strings.Cut(string(guideYAML), "version:")
+	for name := range words {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(head) {
+			t.Errorf("the head of the guide does not tell of %s", name)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (s *Span) tables(title string) []Table {
 func (c *Changes) tables() []Table {
 	rows := make([][]string, len(c.Rows))
 	for i, x := range c.Rows {
-		rows[i] = []string{clock(x.First), x.When, x.Kind, x.Operation, shortName(x.Principal), x.Outcome, count(x.Calls), strings.Join(x.Resources, ", ")}
+		rows[i] = []string{clock(x.First), x.When, x.Kind, x.Operation, shortName(x.Principal), x.Outcome, count(x.Calls), strings.Join(shortNames(x.Resources), ", ")}
 	}
 	out := made("changes", "FIRST (UTC),WHEN,FOR,*OPERATION,*BY,OUTCOME,#CALLS,*OF", rows, c.RowsTotal)
 	rows = make([][]string, len(c.Opened))
@@ -140,13 +140,16 @@ func (f *FirstSeen) tables() []Table {
 func (d *Denials) tables() []Table {
 	rows := make([][]string, len(d.Rows))
 	for i, x := range d.Rows {
-		over := strings.Join(x.Resources, ", ")
-		if rest := x.Total - len(x.Resources); rest > 0 {
-			over += " and " + count(rest) + " more"
+		over := ""
+		if len(x.Resources) > 0 {
+			over = shortName(x.Resources[0])
+			if x.Total > 1 {
+				over += " and " + count(x.Total-1) + " more"
+			}
 		}
-		rows[i] = []string{shortPermission(x.Permission), count(x.Calls), refused(x.Reason), over, clock(x.First)}
+		rows[i] = []string{shortPermission(x.Permission), count(x.Calls), strings.ReplaceAll(x.Reason, "_", " "), over, clock(x.First)}
 	}
-	return made("refused", "*PERMISSION,#CALLS,*REFUSED BY,*OVER,FIRST (UTC)", rows, d.RowsTotal)
+	return made("refused", "*PERMISSION,#CALLS,REFUSED BY,*OVER,FIRST (UTC)", rows, d.RowsTotal)
 }
 
 func (r *Resources) tables() []Table {

@@ -84,6 +84,14 @@ func shortName(uid string) string {
 	return uid
 }
 
+func shortNames(uids []string) []string {
+	short := make([]string, len(uids))
+	for i, s := range uids {
+		short[i] = shortName(s)
+	}
+	return short
+}
+
 // shortService drops what all names of a provider's services end with.
 func shortService(name string) string {
 	for _, end := range []string{".amazonaws.com", ".googleapis.com"} {
