@@ -99,7 +99,10 @@ func (w *watcher) event(file string, record int, native []byte, ev *event.Event)
 		w.calls.add(w.call(file, record, native, ev))
 		return
 	}
-	if !ev.Has(event.ServiceMade) && (l.agents[string(ev.UserAgent)] || l.ways[w.place(ev).network]) {
+	if ev.Has(event.ServiceMade) {
+		return
+	}
+	if p := w.place(ev); l.agents[p.agent] || l.ways[p.network] {
 		w.calls.add(w.call(file, record, native, ev))
 	}
 }

@@ -34,7 +34,7 @@ type call struct {
 func (c *call) writes() bool {
 	switch {
 	case c.flags&event.Writes != 0:
-		return c.api.Class != event.ClassDiscovery
+		return c.api.Class != event.ClassDiscovery && c.api.Class != event.ClassSession
 	case c.flags&event.ReadOnly != 0:
 		return false
 	}
@@ -55,9 +55,10 @@ type caller struct {
 
 // place is where a call came from, and with what client.
 type place struct {
-	address, endpoint, agent string
-	network                  string // with the private endpoint, as in the name of a slice
-	family                   string
+	address, endpoint string
+	agent             string // without what differs from call to call
+	network           string // with the private endpoint, as in the name of a slice
+	family            string
 }
 
 // slice is the name of the part of a caller that comes from here.
@@ -214,7 +215,7 @@ func (k *keeper) place(ev *event.Event) *place {
 	if len(k.places) >= maxNames {
 		clear(k.places)
 	}
-	p := &place{address: text(ev.Address), endpoint: text(ev.Endpoint), agent: text(ev.UserAgent), network: "-"}
+	p := &place{address: text(ev.Address), endpoint: text(ev.Endpoint), agent: sameClient(text(ev.UserAgent)), network: "-"}
 	key := string(name)
 	if p.address != "" {
 		p.network = k.s.opts.Network(p.address)

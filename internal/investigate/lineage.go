@@ -206,7 +206,12 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 	var list []*Way
 	for _, u := range order {
 		chain, began, at := p.chain(u.who, u.first, u.last)
-		root := p.root(chain, began, at)
+		root := p.root(began, at)
+		if began.kind == event.AWSService && u.who.creator != "" {
+			// A service handed it out to its own workload, which began it.
+			root = p.root(u.who, u.first)
+			root.Principal, root.Kind = u.who.creator, event.UnknownActor.String()
+		}
 		name := root.By + "\x00" + root.Principal
 		if root.By == "long_lived_key" || root.By == "service_account_key" || root.By == "session" {
 			name += "\x00" + root.ID
@@ -261,7 +266,7 @@ func (g *grant) link(to string) Link {
 }
 
 // root says what who began a chain held.
-func (p *pedigree) root(chain []*grant, c *caller, at int64) Root {
+func (p *pedigree) root(c *caller, at int64) Root {
 	r := Root{Principal: c.principal, Kind: c.kind.String(), ID: c.key}
 	scheme, thing, _ := strings.Cut(c.creator, ":")
 	switch {

@@ -70,6 +70,8 @@ func TestRoots(t *testing.T) {
 		"session token": {who: user("ada", "ASIAADA"), uid: "user/ada", by: "long_lived_key", id: "AKIAADA", chain: 1, before: []object{
 			aws(90, -20, user("ada", "AKIAADA"), "sts", "GetSessionToken", object{"responseElements": object{"credentials": object{"accessKeyId": "ASIAADA"}}})}},
 		"instance": {who: instance, uid: "role/web", by: "instance", id: "i-0abc"},
+		"instance by its service": {who: instance, uid: "role/web", by: "instance", id: "i-0abc", chain: 1, before: []object{
+			aws(90, -1, object{"type": "AWSService", "invokedBy": "ec2.amazonaws.com"}, "sts", "AssumeRole", assumed("web", "i-0abc", "ASIAWEB"))}},
 		"web identity": {who: role("ci", "run", "ASIACI"), uid: "role/ci", by: "nothing_logged", chain: 1, before: []object{
 			aws(90, -1, object{"type": "WebIdentityUser", "principalId": "x:sts:repo", "userName": "repo:shop/app", "identityProvider": "arn:aws:iam::111122223333:oidc-provider/ci.example"},
 				"sts", "AssumeRoleWithWebIdentity", assumed("ci", "run", "ASIACI"))}},

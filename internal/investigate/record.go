@@ -24,6 +24,26 @@ var issuesTSV string
 //go:embed resources.tsv
 var resourcesTSV string
 
+// Words of user agents that differ from call to call of one client.
+//
+//go:embed agent_words.tsv
+var agentWordsTSV string
+
+var agentWords = sync.OnceValue(func() (list []string) {
+	for _, f := range table("agent_words.tsv", agentWordsTSV, 2) {
+		list = append(list, f[0])
+	}
+	return list
+})
+
+// sameClient is what stays of a user agent from call to call.
+func sameClient(agent string) string {
+	words := strings.Fields(strings.Trim(agent, "[]")) // S3 sets them in brackets
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool {
+		return slices.ContainsFunc(agentWords(), func(p string) bool { return strings.HasPrefix(w, p) })
+	}), " ")
+}
+
 // issue is a row of issues.tsv.
 type issue struct{ path []string }
 
