@@ -58,6 +58,9 @@ type ask struct {
 	step, hunt, playbook string
 }
 
+// phases are those of a response playbook.
+var phases = []string{"preserve", "triage", "contain", "eradicate", "recover", "learn"}
+
 // DefaultGuide returns the guide that the program comes with.
 func DefaultGuide() *Guide {
 	g, err := LoadGuide("guide.yaml", guideYAML)
@@ -173,6 +176,9 @@ func readQuestion(file string, n *yaml.Node) (*question, error) {
 		}
 		if r.Ask == "" {
 			return nil, at(n, "what to ask next needs ask")
+		}
+		if r.Playbook != "" && !slices.Contains(phases, r.Playbook) {
+			return nil, at(n, "a playbook has no phase %q: there are %s", r.Playbook, strings.Join(phases, ", "))
 		}
 		a := ask{step: r.Step, hunt: r.Hunt, playbook: r.Playbook}
 		for to, s := range map[**template.Template]string{&a.when: r.When, &a.ask: r.Ask, &a.run: r.Run} {

@@ -51,6 +51,7 @@ func TestGuideErrors(t *testing.T) {
 		{head + "    facts: [lineage]\n    answer: [x]\n    extra: 1\n", `there is no "extra" here`},
 		{head + "    facts: [lineage]\n    answer: [x]\n    next:\n      - ask: what\n        step: b\n", `g.yaml:3: step "a" leads to "b", which the guide has not`},
 		{head + "    facts: [lineage]\n    answer: [x]\n    next:\n      - step: a\n", "g.yaml:8: what to ask next needs ask"},
+		{head + "    facts: [lineage]\n    answer: [x]\n    next:\n      - ask: x\n        playbook: panic\n", `g.yaml:8: a playbook has no phase "panic"`},
 		{head + "    facts: [lineage]\n    answer: [x]\n  - id: a\n    question: q\n    facts: [slice]\n    answer: [x]\n", `g.yaml:7: a second step "a"`},
 		{strings.Repeat("#", maxGuide+1), "more than a guide may have"},
 	} {
@@ -133,5 +134,28 @@ func TestGuideIsDocumented(t *testing.T) {
 		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(head) {
 			t.Errorf("the head of the guide does not tell of %s", name)
 		}
+	}
+}
+
+// Hunting questions that the guide leads to are in their list.
+func TestHuntsExist(t *testing.T) {
+	page, err := os.ReadFile("../../docs/questions.md")
+	if err != nil {
+		t.Skip("the hunting questions have no list here:", err)
+	}
+	hunts := 0
+	for _, q := range DefaultGuide().steps {
+		for _, n := range q.next {
+			if n.hunt == "" {
+				continue
+			}
+			hunts++
+			if !strings.Contains(string(page), n.hunt) {
+				t.Errorf("step %s leads to the question %q, which docs/questions.md has not", q.id, n.hunt)
+			}
+		}
+	}
+	if hunts == 0 {
+		t.Error("the guide leads to no hunting question")
 	}
 }
