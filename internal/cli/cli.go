@@ -38,6 +38,7 @@ type grammar struct {
 	Learn      learnCmd      `cmd:"" help:"Keep what callers do as a baseline, for later scans to compare with."`
 	Tune       tuneCmd       `cmd:"" help:"Show what a change of settings would do to the findings."`
 	Explain    explainCmd    `cmd:"" help:"Show one finding in full."`
+	Report     reportCmd     `cmd:"" help:"Write the findings as a page to read, keep and hand on."`
 	Extract    extractCmd    `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
 	Except     exceptCmd     `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
 	Compile    compileCmd    `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
