@@ -26,6 +26,9 @@ var steps = []time.Duration{
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour,
 }
 
+// leastCells is how many cells an axis has at least.
+const leastCells = 15
+
 // newAxis covers the times from first to last with at most most cells, of the
 // shortest length that does.
 func newAxis(first, last time.Time, most int) axis {
@@ -35,6 +38,7 @@ func newAxis(first, last time.Time, most int) axis {
 		// The difference of far times is cut to some 292 years.
 		a.cells = int(last.Sub(a.start)/a.step) + 1
 		if a.cells <= most {
+			a.cells = max(a.cells, leastCells) // a bar is never a block
 			return a
 		}
 	}
@@ -63,6 +67,19 @@ func (a axis) ticks() []string {
 	return []string{a.start.Format(layout), a.start.Add(end.Sub(a.start) / 2).Format(layout), end.Format(layout)}
 }
 
+// length is how long a cell is, in words.
+func (a axis) length() string {
+	for _, unit := range []struct {
+		d    time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if a.step%unit.d == 0 {
+			return term.Plural(int(a.step/unit.d), unit.name)
+		}
+	}
+	return term.Duration(a.step)
+}
+
 // tally is how many calls of one row fall into each cell.
 type tally struct{ answered, denied []int }
 
@@ -79,10 +96,10 @@ func (t *tally) add(cell int, outcome string) {
 // peak is the most that one cell holds of a kind.
 func (t *tally) peak() int { return max(slices.Max(t.answered), slices.Max(t.denied)) }
 
-const (
-	cellWidth = 10 // units of the drawing
-	barHeight = 12 // of each half
-)
+// barHeight is the height of each half of a drawing of bars. A cell is one
+// unit wide, and a bar is a stroke in its middle, which is where it is counted
+// from: that is the shortest that a path can be.
+const barHeight = 12
 
 // bars draws a row: answered calls grow up from a middle line, denied ones
 // down from it, so that they are told apart without colour. Heights are
@@ -98,13 +115,13 @@ func (t *tally) bars(most int) template.HTML {
 	var up, down strings.Builder
 	for i := range t.answered {
 		if h := height(t.answered[i]); h > 0 {
-			bar(&up, i, barHeight-h, h)
+			bar(&up, i, barHeight, -h)
 		}
 		if h := height(t.denied[i]); h > 0 {
 			bar(&down, i, barHeight+1, h)
 		}
 	}
-	return drawing(len(t.answered), 2*barHeight+1, `<path class="rule" d="M0 `+strconv.Itoa(barHeight)+`h`+strconv.Itoa(cellWidth*len(t.answered))+`v1H0z"/>`+
+	return drawing(len(t.answered), 2*barHeight+1, `<path class="rule" d="M-1 `+strconv.Itoa(barHeight)+`h`+strconv.Itoa(len(t.answered)+1)+`"/>`+
 		path("ok", up.String())+path("no", down.String()))
 }
 
@@ -129,16 +146,12 @@ func (t *tally) heat(most, from, to int) template.HTML {
 		}
 	}
 	var inner strings.Builder
-	inner.WriteString(`<path class="rule" d="M` + strconv.Itoa(from*cellWidth) + ` 8h` + strconv.Itoa((to-from+1)*cellWidth) + `v1h-` + strconv.Itoa((to-from+1)*cellWidth) + `z"/>`)
+	inner.WriteString(`<path class="rule" d="M` + strconv.Itoa(from) + ` 8h` + strconv.Itoa(to-from) + `"/>`)
 	for i := range by {
 		inner.WriteString(string(path("h"+strconv.Itoa(i+1), by[i].String())))
 	}
 	inner.WriteString(path("no", notch.String()))
 	return drawing(len(t.answered), 22, inner.String())
-}
-
-func bar(b *strings.Builder, cell, y, height int) {
-	b.WriteString("M" + strconv.Itoa(cell*cellWidth+1) + " " + strconv.Itoa(y) + "h8v" + strconv.Itoa(height) + "h-8z")
 }
 
 func path(class, d string) string {
@@ -148,25 +161,30 @@ func path(class, d string) string {
 	return `<path class="` + class + `" d="` + d + `"/>`
 }
 
+// bar adds a stroke from y on, as long as height.
+func bar(b *strings.Builder, cell, y, height int) {
+	b.WriteString("M" + strconv.Itoa(cell) + " " + strconv.Itoa(y) + "v" + strconv.Itoa(height))
+}
+
 // drawing is hidden from readers that do not see: the row says the same in
 // words.
 func drawing(cells, height int, inner string) template.HTML {
-	return template.HTML(`<svg viewBox="0 0 ` + strconv.Itoa(cells*cellWidth) + ` ` + strconv.Itoa(height) + `" preserveAspectRatio="none" aria-hidden="true" focusable="false">` + inner + `</svg>`)
+	return template.HTML(`<svg viewBox="-.5 0 ` + strconv.Itoa(cells) + ` ` + strconv.Itoa(height) + `" preserveAspectRatio="none" aria-hidden="true" focusable="false">` + inner + `</svg>`)
 }
 
 // seen is a piece of evidence with its time; what has no time has no place in
 // a drawing.
 type seen struct {
-	finding.Evidence
+	*finding.Evidence
 	at time.Time
 }
 
 // timed is the evidence that has a time, in order.
 func timed(list []finding.Evidence) []seen {
 	out := make([]seen, 0, len(list))
-	for _, e := range list {
-		if t, err := time.Parse(time.RFC3339, e.Time); err == nil {
-			out = append(out, seen{e, t.UTC()})
+	for i := range list {
+		if t, err := time.Parse(time.RFC3339, list[i].Time); err == nil {
+			out = append(out, seen{&list[i], t.UTC()})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b seen) int { return a.at.Compare(b.at) })

@@ -61,16 +61,24 @@ type Step struct {
 	Commands []Snippet
 }
 
-// How much of a finding a document shows. A page of 200 findings with all of
-// it stays under 5 MB, which a test holds.
+// depth is how much of a finding a document shows.
+type depth struct{ apis, evidence, slices int }
+
+// The first findings are shown in full, those further down in less depth, each
+// saying how much is left out: a page of 200 findings over a million calls
+// stays under 5 MB, which a test holds.
+var (
+	full  = depth{apis: 40, evidence: 25, slices: 8}
+	brief = depth{apis: 8, evidence: 5, slices: 3}
+)
+
 const (
-	maxDocumentAPIs     = 40
-	maxDocumentEvidence = 25
-	maxDocumentSlices   = 8
-	maxDocumentList     = 12
-	maxHeatRows         = 40
-	chartCells          = 40 // of a finding
-	heatCells           = 60 // of the whole report
+	inFull          = 25 // findings
+	maxDocumentList = 12
+	maxFactList     = 5
+	maxHeatRows     = 40
+	chartCells      = 40 // of a finding
+	heatCells       = 60 // of the whole report
 )
 
 // document is a report as a person reads it, in the order of reading. Strings
@@ -100,6 +108,7 @@ type levelCount struct {
 
 type coverageView struct {
 	Seen  []string
+	Short []pair // what cannot be seen, by verdict, the worst first
 	Blind []blindView
 }
 
@@ -132,15 +141,21 @@ func newDocument(r *finding.Report, opts Options) *document {
 	d.lost(s)
 	d.Coverage = coverageOf(r.Coverage)
 	ids := shortIDs(r.Findings)
+	calls := make([][]seen, len(r.Findings))
 	for i := range r.Findings {
-		v := newFindingView(&r.Findings[i], ids[i], opts)
+		calls[i] = timed(r.Findings[i].Evidence)
+		much := brief
+		if i < inFull {
+			much = full
+		}
+		v := newFindingView(&r.Findings[i], ids[i], calls[i], much, opts)
 		if v.Aside == "" {
 			d.Findings = append(d.Findings, v)
 		} else {
 			d.Aside = append(d.Aside, v)
 		}
 	}
-	d.Heat = newHeat(r.Findings, ids)
+	d.Heat = newHeat(r.Findings, ids, calls)
 	return d
 }
 
@@ -210,12 +225,19 @@ func coverageOf(rows []finding.Coverage) coverageView {
 			verdict = "list-like actions seen, never reads"
 		}
 		v.Blind = append(v.Blind, blindView{coverageName(c), verdict, c.Blind, c.Enable})
+		verdict = strings.ToUpper(verdict[:min(1, len(verdict))]) + verdict[min(1, len(verdict)):]
+		i := slices.IndexFunc(v.Short, func(p pair) bool { return p.Name == verdict })
+		if i < 0 {
+			v.Short = append(v.Short, pair{verdict, coverageName(c)})
+			continue
+		}
+		v.Short[i].Value += ", " + coverageName(c)
 	}
 	return v
 }
 
 // newHeat draws who called when; nil where no finding has a time.
-func newHeat(findings []finding.Finding, ids []string) *heatView {
+func newHeat(findings []finding.Finding, ids []string, calls [][]seen) *heatView {
 	type row struct {
 		heatRow
 		events   []seen
@@ -240,7 +262,7 @@ func newHeat(findings []finding.Finding, ids []string) *heatView {
 			by[key] = r
 			rows = append(rows, r)
 		}
-		r.events = append(r.events, timed(f.Evidence)...)
+		r.events = append(r.events, calls[i]...)
 		r.spans = append(r.spans, [2]seen{ends[0], ends[1]})
 		r.calls += f.Events
 		r.findings++
@@ -259,7 +281,7 @@ func newHeat(findings []finding.Finding, ids []string) *heatView {
 		}
 	}
 	a := newAxis(first, last, heatCells)
-	v.Ticks, v.Step = a.ticks(), term.Duration(a.step)
+	v.Ticks, v.Step = a.ticks(), a.length()
 	tallies, most := make([]*tally, len(rows)), 1
 	for i, r := range rows {
 		tallies[i] = newTally(a.cells)
@@ -310,19 +332,18 @@ type matrixView struct {
 }
 
 // newMatrix draws when each API was called, services grouped, both by calls.
-func newMatrix(f *finding.Finding) *matrixView {
+func newMatrix(f *finding.Finding, events []seen, most int) *matrixView {
 	if len(f.APIs) == 0 {
 		return nil
 	}
-	events := timed(f.Evidence)
 	v := &matrixView{}
 	type name struct{ service, operation string }
 	by := map[name]*tally{}
 	when := map[name][2]seen{}
-	most := 1
+	peak := 1
 	if len(events) > 0 {
 		a := newAxis(events[0].at, events[len(events)-1].at, chartCells)
-		v.Ticks, v.Step = a.ticks(), term.Duration(a.step)
+		v.Ticks, v.Step = a.ticks(), a.length()
 		for _, e := range events {
 			n := name{e.Service, e.Operation}
 			if by[n] == nil {
@@ -332,7 +353,7 @@ func newMatrix(f *finding.Finding) *matrixView {
 			when[n] = [2]seen{when[n][0], e}
 		}
 		for _, t := range by {
-			most = max(most, t.peak())
+			peak = max(peak, t.peak())
 		}
 	}
 	if total := max(f.EvidenceTotal, len(f.Evidence)); total > len(events) {
@@ -340,7 +361,7 @@ func newMatrix(f *finding.Finding) *matrixView {
 			", the denied ones and then the earliest; the figures beside it hold all. A scan with a greater --evidence draws more."
 	}
 	order := map[string]int{}
-	for _, api := range f.APIs[:min(len(f.APIs), maxDocumentAPIs)] {
+	for _, api := range f.APIs[:min(len(f.APIs), most)] {
 		i, ok := order[api.Service]
 		if !ok {
 			i = len(v.Groups)
@@ -350,20 +371,24 @@ func newMatrix(f *finding.Finding) *matrixView {
 		row := apiRow{Name: api.Name, Events: api.Events, Denied: api.Outcomes.Denied, Technique: api.Technique}
 		n := name{api.Service, api.Name}
 		if t := by[n]; t != nil {
-			row.Strip = t.bars(most)
+			row.Strip = t.bars(peak)
 			row.Text = "from " + when[n][0].at.Format("15:04:05") + " to " + when[n][1].at.Format("15:04:05")
 		}
 		v.Groups[i].Rows = append(v.Groups[i].Rows, row)
 		v.Groups[i].Events += api.Events
 	}
 	slices.SortStableFunc(v.Groups, func(a, b apiGroup) int { return cmp.Compare(b.Events, a.Events) })
-	v.More = f.DistinctAPIs - min(len(f.APIs), maxDocumentAPIs)
+	v.More = f.DistinctAPIs - min(len(f.APIs), most)
 	return v
 }
 
-// atMost is the first members of a list as text, and how many more there are.
-func atMost(list []string, total int) []string {
-	shown := slices.Clone(list[:min(len(list), maxDocumentList)])
+// atMost is the first members of a list, each bounded in length, and how many
+// more there are.
+func atMost(list []string, most, total int) []string {
+	shown := slices.Clone(list[:min(len(list), most)])
+	for i := range shown {
+		shown[i] = clipped(shown[i])
+	}
 	if rest := max(total, len(list)) - len(shown); rest > 0 {
 		shown = append(shown, "and "+term.Count(rest)+" more")
 	}

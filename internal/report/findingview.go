@@ -49,12 +49,13 @@ type sliceView struct {
 	Fires      bool
 }
 
-func newFindingView(f *finding.Finding, short string, opts Options) *findingView {
+// newFindingView shows a finding, whose calls are given in order, in a depth.
+func newFindingView(f *finding.Finding, short string, calls []seen, much depth, opts Options) *findingView {
 	v := &findingView{
 		ID: f.ID, Short: short, Level: f.Level, Priority: f.Priority, Risk: f.RiskScore,
 		Who: who(f), First: clock(f.FirstSeen), Lasted: "?",
 		Events: f.Events, APIs: f.DistinctAPIs, Denied: f.Outcomes.Denied, Aside: f.Aside,
-		Verdict: VerdictOf(f), Matrix: newMatrix(f), Chain: chainSteps(f), Claims: claimsText(f),
+		Verdict: VerdictOf(f), Matrix: newMatrix(f, calls, much.apis), Chain: chainSteps(f), Claims: claimsText(f),
 		Like: append(slices.Clone(f.Tools), f.Incidents...),
 	}
 	if d, ok := lasted(f); ok {
@@ -71,13 +72,13 @@ func newFindingView(f *finding.Finding, short string, opts Options) *findingView
 		}
 	}
 	v.facts(f)
-	v.spread(f)
-	for i := range f.Slices[:min(len(f.Slices), maxDocumentSlices)] {
+	v.spread(f, calls)
+	for i := range f.Slices[:min(len(f.Slices), much.slices)] {
 		s := &f.Slices[i]
 		v.Slices = append(v.Slices, sliceView{sliceText(s), span(s.FirstSeen, s.LastSeen), s.Fires})
 	}
 	v.MoreCut = max(f.SlicesTotal, len(f.Slices)) - len(v.Slices)
-	v.Evidence = f.Evidence[:min(len(f.Evidence), maxDocumentEvidence)]
+	v.Evidence = f.Evidence[:min(len(f.Evidence), much.evidence)]
 	v.EvidenceTotal = max(f.EvidenceTotal, len(f.Evidence))
 	v.EvidenceMore = v.EvidenceTotal - len(v.Evidence)
 	v.Pivots, v.Skipped = pivots(f)
@@ -93,11 +94,13 @@ func newFindingView(f *finding.Finding, short string, opts Options) *findingView
 // facts say who, from where, with what and which part of it.
 func (v *findingView) facts(f *finding.Finding) {
 	add := func(name, value string) {
-		if value != "" {
+		if value = fact(value); value != "" {
 			v.Facts = append(v.Facts, pair{name, value})
 		}
 	}
-	list := func(name string, values []string, total int) { add(name, strings.Join(atMost(values, total), "\n")) }
+	list := func(name string, values []string, total int) {
+		add(name, strings.Join(atMost(values, maxFactList, total), "\n"))
+	}
 	add("Principal", f.Actor.ID)
 	add("Kind", kindText(f.Actor.Kind)+ownerText(f.Actor))
 	accounts := make([]string, len(f.Accounts))
@@ -127,7 +130,7 @@ func (v *findingView) facts(f *finding.Finding) {
 	list("From", addresses, f.AddressesTotal)
 	clients := make([]string, len(f.Clients))
 	for i, c := range f.Clients {
-		clients[i] = clipped(c.Family + " " + term.Count(c.Events) + ": " + c.UserAgent)
+		clients[i] = c.Family + " " + term.Count(c.Events) + ": " + term.Clip(term.Safe(c.UserAgent), maxAgent, "…")
 	}
 	list("Client", clients, len(clients))
 	list("Credential", counts(f.Keys), f.KeysTotal)
@@ -147,11 +150,25 @@ func (v *findingView) facts(f *finding.Finding) {
 	list("Techniques", techniques, len(techniques))
 }
 
+// maxAgent bounds what a client says of itself, in cells: the beginning tells.
+const maxAgent = 120
+
+// fact is the text of a fact, its lines bounded in length: a list of [atMost]
+// has several.
+func fact(text string) string {
+	lines := strings.Split(text, "\n")
+	lines = lines[:min(len(lines), maxFactList+1)]
+	for i := range lines {
+		lines[i] = clipped(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // spread says where the calls went and how they came.
-func (v *findingView) spread(f *finding.Finding) {
+func (v *findingView) spread(f *finding.Finding, calls []seen) {
 	add := func(name string, values []string) {
 		if len(values) > 0 && values[0] != "" {
-			v.Spread = append(v.Spread, pair{name, strings.Join(atMost(values, len(values)), ", ")})
+			v.Spread = append(v.Spread, pair{name, strings.Join(atMost(values, maxDocumentList, len(values)), ", ")})
 		}
 	}
 	add("Services", counts(shortServices(f.Services)))
@@ -163,7 +180,7 @@ func (v *findingView) spread(f *finding.Finding) {
 	if f.ThrottledRetries > 0 {
 		add("Not counted", []string{term.Plural(f.ThrottledRetries, "retry", "retries") + " of throttled calls"})
 	}
-	cadence := cadence(timed(f.Evidence))
+	cadence := cadence(calls)
 	if cadence != "" && f.EvidenceTotal > len(f.Evidence) {
 		cadence += " (of the " + term.Count(len(f.Evidence)) + " calls in this report)"
 	}

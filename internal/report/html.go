@@ -68,7 +68,12 @@ func writeVisible(w *bufio.Writer, text string) error {
 const maxText = 240
 
 // clipped is a string of the logs, bounded.
-func clipped(s string) string { return term.ClipMiddle(term.Safe(s), maxText, "…") }
+func clipped(s string) string {
+	if s = term.Safe(s); len(s) <= maxText {
+		return s // no cell is less than a byte
+	}
+	return term.ClipMiddle(s, maxText, "…")
+}
 
 // signed is a number of points with its sign.
 func signed(n int) string {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"vedette/internal/finding"
 	"vedette/internal/term"
@@ -58,20 +59,59 @@ func writeTicket(w *bufio.Writer, r *finding.Report, opts Options) error {
 
 type markdown struct{ w *bufio.Writer }
 
-// inline is a string of the logs as text that no renderer takes for markup. A
-// backslash may stand before any ASCII punctuation and takes its meaning away
-// (CommonMark 0.31.2, 2.4); what would be a link without brackets is cut by
-// it too, in "https\://".
-func inline(s string) string {
-	s = clipped(s)
-	var b strings.Builder
-	for _, c := range s {
-		if strings.ContainsRune("\\`*_{}[]()<>#+-!|~&@$^=\":", c) || c == '.' && b.Len() < 4 {
-			b.WriteByte('\\')
+// inline is a text that may hold strings of the logs, as no renderer takes for
+// markup. Words that are nothing but letters, figures and harmless punctuation
+// stay as they are; any other word becomes a code span, in which nothing has a
+// meaning: no link, no mention, no HTML (CommonMark 0.31.2, 6.1).
+func inline(s string, most int) string {
+	words := strings.Split(term.Clip(term.Safe(s), most, "…"), " ")
+	for i, w := range words {
+		if !harmless(w) {
+			bare := strings.TrimRight(w, ",;:.")
+			words[i] = codeSpan(bare) + w[len(bare):]
 		}
-		b.WriteRune(c)
 	}
-	return strings.ReplaceAll(b.String(), "www.", `www\.`)
+	return strings.Join(words, " ")
+}
+
+// harmless reports whether a word has no meaning in Markdown, wherever in a
+// line it stands.
+func harmless(word string) bool {
+	letters := false
+	for i, c := range word {
+		switch {
+		case unicode.IsLetter(c), unicode.IsDigit(c):
+			letters = true
+		case c == '(' && i == 0, strings.ContainsRune(".,;%'/…→−", c):
+		case strings.ContainsRune("-+", c) && i+1 < len(word):
+		case c == ')' && letters:
+		case c == ':' && letters && (i+1 == len(word) || word[i+1] >= '0' && word[i+1] <= '9'): // no :name: and no scheme
+		default:
+			return false
+		}
+	}
+	trimmed := strings.TrimRight(word, ".)")
+	number := trimmed != word && strings.Trim(trimmed, "0123456789") == "" // "1." begins a list
+	return (letters || strings.Trim(word, "…→") == "") && !number && !strings.Contains(word, "//") &&
+		!strings.Contains(strings.ToLower(word), "www.")
+}
+
+// codeSpan is a word between backticks, of which there are more than it has in
+// a row. A bar would end the cell of a table, in a code span too (GitHub
+// Flavored Markdown, 4.10).
+func codeSpan(word string) string {
+	if word == "" {
+		return ""
+	}
+	fence := "`"
+	for strings.Contains(word, fence) {
+		fence += "`"
+	}
+	word = strings.ReplaceAll(word, "|", `\|`)
+	if strings.HasPrefix(word, "`") || strings.HasSuffix(word, "`") {
+		word = " " + word + " "
+	}
+	return fence + word + fence
 }
 
 // code is a string as a code block that it cannot end: the fence is longer
@@ -88,13 +128,17 @@ func (m *markdown) code(text string) {
 	m.w.WriteString(fence + "\n\n")
 }
 
-func (m *markdown) blank()                 { m.w.WriteByte('\n') }
-func (m *markdown) line(head, text string) { m.w.WriteString(head + inline(text) + "\n\n") }
-func (m *markdown) paragraph(text string)  { m.w.WriteString(unclipped(text) + "\n\n") }
-func (m *markdown) item(text string)       { m.w.WriteString("- " + unclipped(text) + "\n") }
-func (m *markdown) labelled(name, text string) {
-	m.w.WriteString("**" + name + ".** " + unclipped(text) + "\n\n")
-}
+// maxParagraph bounds a text that is made of several strings of the logs, in
+// cells.
+const maxParagraph = 1200
+
+func (m *markdown) blank() { m.w.WriteByte('\n') }
+
+func (m *markdown) line(head, text string) { m.w.WriteString(head + inline(text, maxText) + "\n\n") }
+
+func (m *markdown) paragraph(text string) { m.w.WriteString(inline(text, maxParagraph) + "\n\n") }
+
+func (m *markdown) item(text string) { m.w.WriteString("- " + inline(text, maxParagraph) + "\n") }
 
 func (m *markdown) items(list []string) {
 	for _, s := range list {
@@ -103,30 +147,12 @@ func (m *markdown) items(list []string) {
 	m.blank()
 }
 
-// maxParagraph bounds a text that is made of several strings of the logs.
-const maxParagraph = 1200
-
-// unclipped is [inline] for whole sentences.
-func unclipped(s string) string {
-	var parts []string
-	s = term.Clip(term.Safe(s), maxParagraph, "…")
-	for len(s) > 0 {
-		n := min(len(s), maxText)
-		for n < len(s) && s[n]&0xc0 == 0x80 {
-			n++
-		}
-		parts = append(parts, inline(s[:n]))
-		s = s[n:]
-	}
-	return strings.Join(parts, "")
-}
-
 func (m *markdown) table(head []string, rows [][]string) {
 	m.w.WriteString("| " + strings.Join(head, " | ") + " |\n|" + strings.Repeat(" --- |", len(head)) + "\n")
 	for _, row := range rows {
 		m.w.WriteString("|")
 		for _, c := range row {
-			m.w.WriteString(" " + inline(c) + " |")
+			m.w.WriteString(" " + inline(c, maxText) + " |")
 		}
 		m.w.WriteByte('\n')
 	}
@@ -191,7 +217,7 @@ func (m *markdown) finding(f *findingView) {
 	for _, s := range f.Playbook {
 		m.line("### ", s.Title)
 		for _, step := range s.Steps {
-			m.w.WriteString("- [ ] " + unclipped(step.Text) + "\n")
+			m.w.WriteString("- [ ] " + inline(step.Text, maxParagraph) + "\n")
 			for _, n := range step.Notes {
 				m.w.WriteString("  ")
 				m.item(n)

@@ -69,14 +69,22 @@ var quotes = template.FuncMap{
 
 var (
 	errMissing   = errors.New("the finding has no such value")
+	errLong      = errors.New("the value is longer than any that a cloud gives")
 	errInvisible = errors.New("the value holds characters that do not show themselves")
 )
+
+// maxValue is the greatest length of a value, in bytes: that of an ARN (AWS,
+// Amazon Resource Names: 2048 characters at most in IAM's APIs).
+const maxValue = 2048
 
 // quotable refuses an empty value, and one that cannot be seen for what it is:
 // nobody should paste it.
 func quotable(s string) error {
-	if s == "" {
+	switch {
+	case s == "":
 		return errMissing
+	case len(s) > maxValue:
+		return errLong
 	}
 	if term.Safe(s) != s {
 		return errInvisible

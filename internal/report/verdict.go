@@ -53,8 +53,10 @@ type firstStep struct {
 	Kinds  []string `yaml:"kinds"`  // kinds of actor
 	Aside  bool     `yaml:"aside"`  // the finding is put aside
 	Chain  bool     `yaml:"chain"`  // who obtained the session is known
-	Say    string   `yaml:"say"`
-	say    *template.Template
+	// Answered says that not every call was refused.
+	Answered bool   `yaml:"answered"`
+	Say      string `yaml:"say"`
+	say      *template.Template
 }
 
 var adviceData = sync.OnceValue(func() *advice {
@@ -88,7 +90,8 @@ func (s *firstStep) fits(f *finding.Finding) bool {
 	has := func(r finding.Reason) bool { return r.Factor == s.Factor && r.Points > 0 }
 	return (s.Factor == "" || slices.ContainsFunc(f.Reasons, has)) &&
 		(len(s.Kinds) == 0 || slices.Contains(s.Kinds, f.Actor.Kind)) &&
-		(!s.Aside || f.Aside != "") && (!s.Chain || len(f.Chain) > 0)
+		(!s.Aside || f.Aside != "") && (!s.Chain || len(f.Chain) > 0) &&
+		(!s.Answered || f.Outcomes.Denied < f.Events)
 }
 
 // VerdictOf says what a finding comes to.
@@ -98,7 +101,11 @@ func VerdictOf(f *finding.Finding) Verdict {
 
 // did says who did how much of what in how long.
 func did(f *finding.Finding) string {
-	text := "The " + strings.TrimSpace(kindText(f.Actor.Kind)+" "+bareName(f)) + " made " + term.Plural(f.Events, "discovery call")
+	text := "The " + strings.TrimSpace(kindText(f.Actor.Kind)+" "+bareName(f))
+	if name := bareName(f); slices.Contains([]string{"redacted", "anonymous", "unknown", ""}, f.Actor.Kind) && name != "" {
+		text = "A " + kindText(f.Actor.Kind) + " (" + name + ")"
+	}
+	text += " made " + term.Plural(f.Events, "discovery call")
 	switch denied := f.Outcomes.Denied; {
 	case denied == f.Events && denied > 1:
 		text += ", all of them refused,"
@@ -120,7 +127,7 @@ func did(f *finding.Finding) string {
 	if n := len(f.Accounts); n > 1 {
 		text += ", in " + term.Count(n) + " " + accountNoun(f.Cloud.Provider, n)
 	}
-	return text
+	return strings.TrimSuffix(text, ",")
 }
 
 // series names the first of a list and counts the others: "a, b and 3 more
