@@ -36,6 +36,7 @@ type IO struct {
 
 type grammar struct {
 	Scan        scanCmd        `cmd:"" help:"Read audit logs and report the identities that enumerate."`
+	Report      reportCmd      `cmd:"" help:"Write the findings as a page to read, keep and hand on."`
 	Explain     explainCmd     `cmd:"" help:"Show one finding in full."`
 	Investigate investigateCmd `cmd:"" help:"Walk the investigation guide over the logs: who stands behind a finding, what it did, who else was there."`
 	Guide       guideCmd       `cmd:"" help:"Show the questions that investigate asks, to change them."`

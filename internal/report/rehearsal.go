@@ -13,10 +13,10 @@ import (
 	"vedette/internal/term"
 )
 
-// The formats of rehearsals alone.
+// The formats of rehearsals; Markdown is one of documents too.
 const (
 	JUnit    Format = "junit"    // test suites as CI servers read them
-	Markdown Format = "markdown" // tables for a page
+	Markdown Format = "markdown" // tables for a page, text for a ticket
 )
 
 // RehearsalFormats lists the formats of [WriteRehearsal].
