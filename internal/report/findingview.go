@@ -85,7 +85,7 @@ func newFindingView(f *finding.Finding, short string, calls []seen, much depth, 
 	if opts.Commands != nil {
 		v.Commands = commandLines(opts.Commands(f.ID))
 	}
-	if opts.Playbook != nil {
+	if opts.Playbook != nil && much == full {
 		v.Playbook = opts.Playbook(f)
 	}
 	return v
