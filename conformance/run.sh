@@ -7,6 +7,10 @@
 #   seed     the seed's query executed by DuckDB, row by row: on 100 generated
 #            sets (20 with --quick) and on a captured trail in ../shared/logs
 #   ocsf     OCSF output against the OCSF schema
+#   report   pages opened in Chromium: no message on the console, no request, no
+#            serious violation that axe-core knows, nothing cut off at three
+#            widths, and a million events open in 2 s; the examples, the Invictus
+#            logs where they are, and generated logs
 #   kusto    KQL analysed by Microsoft's Kusto language service, and executed
 #            by duckdb-kql: rows equal those of a scan; packages read by the
 #            models of Azure's SDK
@@ -169,6 +173,35 @@ if venv venv ocsf_json_schema -r conformance/ocsf/requirements.txt; then
 	check "$name" ocsf
 else
 	skip "$name" "it is not to be had"
+fi
+
+# browsed opens reports in a browser. Screenshots stay in $peers/report/shots.
+browsed() {
+	local work status
+	work=$(mktemp -d "$peers/report/work.XXXXXX") || return 1
+	"$vedette" report examples -q -o "$work/examples.html" &&
+		if [ -d "$logs/aws/invictus-ir__aws_dataset" ]; then
+			"$vedette" report "$logs/aws/invictus-ir__aws_dataset" -q -o "$work/invictus.html"
+		fi &&
+		go run ./bench/gen -out "$work/logs" -each "$calls" -principals 200 -level 1 >/dev/null &&
+		"$vedette" report "$work/logs" -q -o "$work/generated.html" &&
+		[ "$(wc -c <"$work/generated.html")" -lt 5000000 ] &&
+		node conformance/report/browser.mjs "$peers/report/node_modules" "$browser" "$peers/report/shots" 2000 "$work"/*.html
+	status=$?
+	rm -rf "$work"
+	return $status
+}
+name="report | page | Chromium, axe-core 4.14.1"
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+calls=5000
+[ -n "$whole" ] || calls=250
+if ! wanted "$name"; then
+	:
+elif [ -n "$browser" ] && command -v node >/dev/null &&
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --prefix "$peers/report" playwright-core@1.65.1 axe-core@4.14.1 >/dev/null 2>&1; then
+	check "$name" browsed
+else
+	skip "$name" "Node.js, its packages or a browser is not to be had"
 fi
 
 # hostile TARGET... puts names that try to leave their quotes into queries.

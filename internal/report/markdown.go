@@ -31,6 +31,9 @@ func writeTicket(w *bufio.Writer, r *finding.Report, opts Options) error {
 		}
 		m.table([]string{"Id", "Who", "Because"}, rows)
 	}
+	if d.More > 0 {
+		m.paragraph("and " + term.Plural(d.More, "more finding") + ", lower in order, which this text does not hold")
+	}
 	for _, f := range d.Findings {
 		m.finding(f)
 	}
