@@ -218,8 +218,11 @@ func (l *lookout) neighbours(ways []Way, limit int) Neighbours {
 	for i := range out.Rows {
 		cited = append(cited, out.Rows[i].at)
 	}
-	out.Cited = cite(cited, limit)
-	out.EvidenceTotal = len(l.others)
+	rests := make([]*call, len(l.others))
+	for i := range l.others {
+		rests[i] = &l.others[i]
+	}
+	out.Cited = citing(cited, rests, limit)
 	return out
 }
 

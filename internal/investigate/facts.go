@@ -63,6 +63,10 @@ func cite(calls []*call, limit int) Cited {
 	return c
 }
 
+// citing lists what stands for each row of a fact first, then all others that
+// it rests on.
+func citing(rows, all []*call, limit int) Cited { return cite(distinct(append(rows, all...)), limit) }
+
 // distinct drops calls that stand twice, and keeps the order.
 func distinct(calls []*call) []*call {
 	seen := map[*call]bool{}
@@ -113,6 +117,8 @@ type Service struct {
 	Writes int    `json:"writes"`
 	Failed int    `json:"failed"` // calls with any outcome but ok
 	Denied int    `json:"denied"`
+	First  string `json:"first"`
+	Last   string `json:"last"`
 }
 
 func activity(s *subject, calls []call, limit int) Activity {
@@ -141,10 +147,11 @@ func span(calls []call) Span {
 		apis[nameOf(c.api)] = true
 		v := by[c.api.Service]
 		if v == nil {
-			v = &Service{Name: c.api.Service}
+			v = &Service{Name: c.api.Service, First: stamp(c.time)}
 			by[c.api.Service] = v
 		}
 		v.Calls++
+		v.Last = stamp(c.time)
 		if c.writes() {
 			s.Writes++
 			v.Writes++
