@@ -55,7 +55,7 @@ func walkTitle(w *investigate.Walk) string {
 // walkSpan says what a walk looked at.
 func walkSpan(w *investigate.Walk) string {
 	s := &w.Subject
-	return strings.ReplaceAll(s.Kind, "_", " ") + " " + s.Principal + " of " + s.Provider + ", " + span(s.First, s.Last) +
+	return kindText(s.Kind) + " " + s.Principal + " of " + s.Provider + ", " + span(s.First, s.Last) +
 		"; looked at from " + clock(s.From) + " to " + clock(s.To) + " UTC."
 }
 
