@@ -165,13 +165,28 @@ func span(calls []call) Span {
 		if c.outcome == event.Denied {
 			v.Denied++
 		}
-		count := map[event.Outcome]*int{event.OK: &s.Outcomes.OK, event.Denied: &s.Outcomes.Denied, event.Absent: &s.Outcomes.Absent,
-			event.Throttled: &s.Outcomes.Throttled, event.Invalid: &s.Outcomes.Invalid, event.Other: &s.Outcomes.Other}
-		*count[c.outcome]++
+		*outcomeOf(&s.Outcomes, c.outcome)++
 	}
 	s.APIs, s.ServicesTotal = len(apis), len(by)
 	s.Services = top(by, func(a, b *Service) int { return cmp.Or(b.Calls-a.Calls, strings.Compare(a.Name, b.Name)) })
 	return s
+}
+
+// outcomeOf is where calls of an outcome are counted.
+func outcomeOf(o *finding.Outcomes, outcome event.Outcome) *int {
+	switch outcome {
+	case event.OK:
+		return &o.OK
+	case event.Denied:
+		return &o.Denied
+	case event.Absent:
+		return &o.Absent
+	case event.Throttled:
+		return &o.Throttled
+	case event.Invalid:
+		return &o.Invalid
+	}
+	return &o.Other
 }
 
 // top returns the first values of a map in an order, which must be total.
