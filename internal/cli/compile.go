@@ -11,10 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"vedette/internal/cloud/all"
 	"vedette/internal/compile"
 	"vedette/internal/detection"
-	"vedette/internal/event"
 	"vedette/internal/siem"
 	backends "vedette/internal/siem/all"
 	"vedette/internal/term"
@@ -117,13 +115,11 @@ func (c *compileCmd) rules() ([]*siem.Rule, error) {
 	if c.Package {
 		opts.Schedule = compile.DefaultSchedule()
 	}
-	for _, name := range c.Cloud {
-		i := slices.IndexFunc(event.Clouds(), func(x event.Cloud) bool { return x.String() == name })
-		if i < 0 {
-			return nil, usagef("--cloud: %q is none of aws, azure, gcp", name)
-		}
-		opts.Clouds = append(opts.Clouds, event.Clouds()[i])
+	clouds, err := cloudsOf(c.Cloud)
+	if err != nil {
+		return nil, err
 	}
+	opts.Clouds = clouds
 	list, err := c.detections()
 	if err != nil {
 		return nil, err
@@ -142,11 +138,9 @@ func (c *compileCmd) rules() ([]*siem.Rule, error) {
 		}
 		return []*siem.Rule{r}, nil
 	}
-	reg := event.NewRegistry()
-	for _, p := range all.Providers() {
-		if err := p.Register(reg); err != nil {
-			return nil, err
-		}
+	reg, err := registry()
+	if err != nil {
+		return nil, err
 	}
 	var rules []*siem.Rule
 	for _, d := range list {

@@ -136,7 +136,7 @@ func (c *Collector) Event(ev *event.Event) {
 		}
 		selected, met := c.apis[i][ev.API]
 		if !met {
-			selected = set.selector.Selects(ev.API, false)
+			selected = set.selector.Selects(ev.API, false) || set.of.Listed(ev.API)
 			c.apis[i][ev.API] = selected
 		}
 		if !selected || !set.outcome(ev.Outcome) {

@@ -10,6 +10,7 @@
 package question
 
 import (
+	"slices"
 	"time"
 
 	"vedette/internal/event"
@@ -53,7 +54,7 @@ type Question struct {
 // Calls says which calls count. All that is given must hold; a call is
 // selected by any of Classes (with Techniques) and APIs.
 type Calls struct {
-	// Classes are names of classes of [event.Class].
+	// Classes are names of classes of [event.Class]; see [Calls.Listed].
 	Classes []string `yaml:"classes"`
 	// Techniques narrows Classes to APIs of these ATT&CK techniques.
 	Techniques []string `yaml:"techniques"`
@@ -249,9 +250,8 @@ func (q *Question) Clouds() []event.Cloud {
 	var list []event.Cloud
 	for _, c := range event.Clouds() {
 		for _, l := range q.LogClasses() {
-			if l.Cloud() == c {
+			if l.Cloud() == c && !slices.Contains(list, c) {
 				list = append(list, c)
-				break
 			}
 		}
 	}
@@ -280,14 +280,20 @@ func (c *Calls) Selector(logs []event.Log) *plan.Selector {
 			s.Logs = append(s.Logs, l)
 		}
 	}
-	for _, name := range c.Classes {
-		class, _ := event.ParseClass(name) // checked by Parse
-		s.Classes = append(s.Classes, class)
+	if slices.Contains(c.Classes, event.ClassDiscovery.String()) {
+		s.Classes = []event.Class{event.ClassDiscovery}
 	}
 	for _, a := range c.APIs {
 		s.Include = append(s.Include, apiName(a))
 	}
 	return s
+}
+
+// Listed reports whether an API is selected because a catalogue lists it in one
+// of the classes but discovery. What no catalogue lists is of none of them:
+// verbs say well what asks, and less well what else a call is for.
+func (c *Calls) Listed(a *event.API) bool {
+	return a.Known && a.Class != event.ClassDiscovery && slices.Contains(c.Classes, a.Class.String())
 }
 
 // Linked reports whether calls belong to the role that they assume.

@@ -39,6 +39,9 @@ type Options struct {
 	Seed *detection.Seed
 	// Progress, where set, is kept up to date while files are read.
 	Progress *Progress
+
+	// visitor makes what sees the events in place of engines; see [Visit].
+	visitor func() func(ev *event.Event)
 }
 
 // Progress is how far a scan has come; safe for concurrent use.
@@ -196,6 +199,7 @@ func detections(plans []*plan.Plan) []string {
 type worker struct {
 	reader     *reader
 	collectors []*engine.Collector // one an evaluation
+	visitor    func(ev *event.Event)
 	coverage   *coverage.Counter
 	seed       *seed.Counter
 	tally      tally
@@ -223,6 +227,9 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, engines []
 		w := &worker{coverage: coverage.NewCounter(), progress: opts.Progress}
 		if opts.Seed != nil {
 			w.seed = seed.NewCounter(opts.Seed)
+		}
+		if opts.visitor != nil {
+			w.visitor = opts.visitor()
 		}
 		for _, e := range engines {
 			w.collectors = append(w.collectors, e.Collector())
@@ -297,6 +304,10 @@ func (w *worker) record(r *Record, ev *event.Event) {
 	t.logs[r.Log].events++
 	t.first, t.last = min(t.first, ev.Time), max(t.last, ev.Time)
 	w.coverage.Event(ev)
+	if w.visitor != nil {
+		w.visitor(ev)
+		return
+	}
 	if w.seed != nil {
 		w.seed.Event(ev)
 		return

@@ -17,7 +17,8 @@ const (
 	maxNamed  = 5
 )
 
-// summarise adds up what the workers counted, for one of the evaluations.
+// summarise adds up what the workers counted, for one of the evaluations, or
+// for none (-1).
 func summarise(res *Result, evaluation int, workers []*worker, files []input, problems []finding.Problem) *finding.Summary {
 	s := &finding.Summary{Files: len(files), Detections: []string{}}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
@@ -30,7 +31,9 @@ func summarise(res *Result, evaluation int, workers []*worker, files []input, pr
 		s.Events += t.events
 		s.Skipped += t.skipped
 		s.Unparsed += t.unparsed
-		s.ServiceMade += t.serviceMade[evaluation]
+		if evaluation >= 0 {
+			s.ServiceMade += t.serviceMade[evaluation]
+		}
 		first, last = min(first, t.first), max(last, t.last)
 		for l := range t.logs {
 			logs[l].Records += t.logs[l].records
