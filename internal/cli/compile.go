@@ -19,7 +19,9 @@ import (
 )
 
 type compileCmd struct {
-	Detections []string `arg:"" name:"detection" help:"Ids of built-in detections, such as T1580, or detection files."`
+	Detections []string `arg:"" optional:"" name:"detection" help:"Ids of built-in detections, such as T1580, or detection files."`
+	Question   []string `sep:"," placeholder:"ID" help:"Compile hunting questions, such as aws-root-reads, in place of detections; vedette hunt --list has them. Only --cloud, --fields and -o go with it."`
+	Library    string   `type:"path" placeholder:"FILE" help:"File of further questions."`
 	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
 	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`
 	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`
@@ -37,6 +39,12 @@ func (c *compileCmd) Run(std IO) error {
 	targets, err := c.targets()
 	if err != nil {
 		return err
+	}
+	switch {
+	case len(c.Question) > 0:
+		return c.questions(targets, std)
+	case len(c.Detections) == 0:
+		return usagef("name a detection, or a question with --question")
 	}
 	rules, err := c.rules()
 	if err != nil {

@@ -98,9 +98,17 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 		opts.Providers = slices.DeleteFunc(opts.Providers, func(p cloud.Provider) bool { return !slices.Contains(clouds, p.Cloud()) })
 	}
 	opts.Engine.Workers = runtime.GOMAXPROCS(0)
+	reg, err := registry()
+	if err != nil {
+		return err
+	}
 	var open []*question.Asked
 	for _, q := range asked {
-		open = append(open, question.Ask(q, since, until))
+		query, err := compile.Question(q, reg, clouds)
+		if err != nil {
+			return usage(err)
+		}
+		open = append(open, question.Ask(q, since, until, query.Unlisted))
 	}
 	var res *scan.Result
 	err = watch(&opts, std, c.Quiet, func() (err error) {

@@ -25,19 +25,26 @@ type Asked struct {
 	q     *Question
 	since int64 // nanoseconds since 1970, from
 	until int64 // and before
-	uses  []Field
-	texts texts
-	sets  []*calls // those of the question, and those that they follow
+	// unlisted selects APIs that no catalogue lists.
+	unlisted Unlisted
+	uses     []Field
+	texts    texts
+	sets     []*calls // those of the question, and those that they follow
 
 	mu    sync.Mutex
 	parts []*Collector
 	count int
 }
 
+// Unlisted says whether a call of an API that no catalogue lists is selected by
+// its name, for the calls of the question or those that they follow.
+type Unlisted func(a *event.API, l event.Log, earlier bool) bool
+
 // Ask prepares a question for events from since and before until, in
-// nanoseconds since the Unix epoch.
-func Ask(q *Question, since, until int64) *Asked {
-	a := &Asked{q: q, since: since, until: until, uses: q.Uses(), texts: texts{by: map[string]uint32{"": 0}, list: []string{""}}}
+// nanoseconds since the Unix epoch. What no catalogue lists is left to unlisted,
+// so that files and queries go by the same expressions.
+func Ask(q *Question, since, until int64, unlisted Unlisted) *Asked {
+	a := &Asked{q: q, since: since, until: until, unlisted: unlisted, uses: q.Uses(), texts: texts{by: map[string]uint32{"": 0}, list: []string{""}}}
 	a.sets = append(a.sets, newCalls(&q.Calls, q.LogClasses()))
 	if e := q.Earlier(); e != nil {
 		a.sets = append(a.sets, newCalls(&e.Calls, q.LogClasses()))
@@ -136,7 +143,11 @@ func (c *Collector) Event(ev *event.Event) {
 		}
 		selected, met := c.apis[i][ev.API]
 		if !met {
-			selected = set.selector.Selects(ev.API, false) || set.of.Listed(ev.API)
+			if ev.API.Known {
+				selected = set.selector.Selects(ev.API, false) || set.of.Listed(ev.API)
+			} else {
+				selected = c.a.unlisted(ev.API, ev.Log, i > 0)
+			}
 			c.apis[i][ev.API] = selected
 		}
 		if !selected || !set.outcome(ev.Outcome) {

@@ -29,6 +29,19 @@ type QueryLeg struct {
 	Earlier bool
 }
 
+// Unlisted reports whether the query selects an API by the names alone, as
+// [question.Unlisted] has it.
+func (q *Query) Unlisted(a *event.API, l event.Log, earlier bool) bool {
+	for i := range q.Legs {
+		leg := &q.Legs[i]
+		// Logs of Azure are tables each; those of the others are one.
+		if leg.Earlier == earlier && (leg.Log == l || leg.Log.Cloud() == l.Cloud() && l.Cloud() != event.Azure) && leg.Select.Selects(a.Service, a.Name) {
+			return true
+		}
+	}
+	return false
+}
+
 // Asker is a backend in whose language questions are printed.
 type Asker interface {
 	Backend
