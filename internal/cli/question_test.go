@@ -17,6 +17,7 @@ import (
 
 	"vedette/internal/question"
 	"vedette/internal/scenario"
+	backends "vedette/internal/siem/all"
 )
 
 var questionTrails = flag.String("question-trails", "", "write the trails that answer questions into this folder")
@@ -171,4 +172,90 @@ func TestQuestionsAreAnswered(t *testing.T) {
 			t.Errorf("testdata/questions.yaml has a trail for %s, which is no question", id)
 		}
 	}
+}
+
+// docs/questions.md has every question with what each language says of it.
+func TestQuestionsAreDocumented(t *testing.T) {
+	list, err := question.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table, parts strings.Builder
+	table.WriteString("| Question | SQL | Kusto | Rule | Why not, or in what nearly |\n| --- | --- | --- | --- | --- |\n")
+	for _, q := range list {
+		grade := func(s said) string {
+			switch {
+			case s.err != nil:
+				return "no"
+			case len(s.differs) > 0:
+				return "nearly"
+			}
+			return "exact"
+		}
+		sql, kusto, rule := map[string]bool{}, "", map[string][]string{}
+		var why []string
+		add := func(s string) {
+			if s = strings.ReplaceAll(strings.TrimPrefix(s, "cannot be said in this language: "), "|", `\|`); !slices.Contains(why, s) {
+				why = append(why, s)
+			}
+		}
+		for _, b := range backends.Backends() {
+			s := say(b, q, reg, nil, b.Fields())
+			switch name := b.Name(); {
+			case name == "sql:flink":
+				if s.err == nil {
+					t.Errorf("%s is said of a stream", q.ID)
+				}
+			case strings.HasPrefix(name, "sql:"):
+				sql[grade(s)] = true
+				for _, d := range s.differs {
+					add(d)
+				}
+			case name == "kusto":
+				kusto = grade(s)
+			default:
+				rule[grade(s)] = append(rule[grade(s)], name)
+				if s.err != nil {
+					add(s.err.Error())
+				}
+			}
+		}
+		rules := "no"
+		if n := len(rule["nearly"]); n > 0 {
+			rules = "nearly"
+			if len(rule["no"]) > 0 {
+				rules += " (not " + strings.Join(rule["no"], ", ") + ")"
+			}
+		}
+		if len(sql) != 1 {
+			t.Errorf("%s: engines of SQL differ: %v", q.ID, sql)
+		}
+		fmt.Fprintf(&table, "| [%s](#%s) | %s | %s | %s | %s |\n", q.ID, q.ID, slices.Collect(maps.Keys(sql))[0], kusto, rules, strings.Join(why, "; "))
+		fmt.Fprintf(&parts, "### %s\n\n**%s** %s\n\n", q.ID, q.Title+".", q.Asks)
+		fmt.Fprintf(&parts, "- Why: %s\n- A row: %s\n- Usually harmless: %s.\n- Next: %s.\n- ATT&CK %s; logs %s. Source: %s.\n\n",
+			q.Why, q.Reading, strings.Join(q.Benign, "; "), strings.Join(q.Next, "; "), strings.Join(q.Techniques, ", "), strings.Join(q.Logs, ", "), q.Source)
+	}
+	file := filepath.Join(root, "docs", "questions.md")
+	page := readDoc(t, file)
+	written := page
+	for name, text := range map[string]string{"questions table": table.String(), "questions": strings.TrimRight(parts.String(), "\n") + "\n"} {
+		begin, end := "<!-- "+name+": generated, do not edit -->\n", "<!-- "+name+": end -->"
+		head, rest, ok := strings.Cut(written, begin)
+		_, tail, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("docs/questions.md has no part %q", name)
+		}
+		written = head + begin + text + end + tail
+	}
+	if written == page {
+		return
+	}
+	if !*updateDocs {
+		t.Fatal("docs/questions.md is behind the questions: run go test ./internal/cli -update-docs")
+	}
+	writeDoc(t, file, written)
 }
