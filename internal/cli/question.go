@@ -112,16 +112,12 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 	}
 	var res *scan.Result
 	err = watch(&opts, std, c.Quiet, func() (err error) {
-		res, err = scan.Visit(ctx, opts, func() func(*event.Event) {
-			var list []*question.Collector
+		res, err = scan.Visit(ctx, opts, func() scan.Visitor {
+			var v asking
 			for _, a := range open {
-				list = append(list, a.Collector())
+				v = append(v, a.Collector())
 			}
-			return func(ev *event.Event) {
-				for _, l := range list {
-					l.Event(ev)
-				}
-			}
+			return v
 		})
 		return err
 	})
@@ -153,6 +149,16 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 		return exit{code: ExitLost}
 	}
 	return nil
+}
+
+// asking shows events to several questions.
+type asking []*question.Collector
+
+// Event implements [scan.Visitor].
+func (a asking) Event(_ string, _ *scan.Record, ev *event.Event) {
+	for _, c := range a {
+		c.Event(ev)
+	}
 }
 
 // unseen says which of the logs that a question needs the input does not have,

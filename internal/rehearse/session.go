@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -171,21 +172,22 @@ func (s *session) run(ctx context.Context, lines string, env []string) error {
 	return nil
 }
 
-// kernel is the release of the kernel: it stands in most user agents and says
-// more of the machine than a log that is passed on should.
-var kernel = func() string {
-	out, err := exec.Command("uname", "-r").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
-}()
+// tail keeps the end of what a program prints.
+type tail struct {
+	mu  sync.Mutex
+	end []byte
+}
 
-// plainAgent puts a common kernel release in place of this machine's.
-func plainAgent(ua string) string {
-	if kernel == "" {
-		return ua
-	}
-	release, _, _ := strings.Cut(kernel, "-")
-	return strings.ReplaceAll(strings.ReplaceAll(ua, kernel, "6.8.0"), "client-os-ver/"+release, "client-os-ver/6.8.0")
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end = append(t.end, p...)
+	t.end = t.end[max(0, len(t.end)-2000):]
+	return len(p), nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.end)
 }

@@ -17,8 +17,7 @@ const (
 	maxNamed  = 5
 )
 
-// summarise adds up what the workers counted, for one of the evaluations, or
-// for none (-1).
+// summarise adds up what the workers counted, for one of the evaluations.
 func summarise(res *Result, evaluation int, workers []*worker, files []input, problems []finding.Problem) *finding.Summary {
 	s := &finding.Summary{Files: len(files), Detections: []string{}}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
@@ -31,9 +30,7 @@ func summarise(res *Result, evaluation int, workers []*worker, files []input, pr
 		s.Events += t.events
 		s.Skipped += t.skipped
 		s.Unparsed += t.unparsed
-		if evaluation >= 0 {
-			s.ServiceMade += t.serviceMade[evaluation]
-		}
+		s.ServiceMade += t.serviceMade[evaluation]
 		first, last = min(first, t.first), max(last, t.last)
 		for l := range t.logs {
 			logs[l].Records += t.logs[l].records

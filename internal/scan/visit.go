@@ -2,40 +2,35 @@ package scan
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"vedette/internal/coverage"
 	"vedette/internal/event"
 	"vedette/internal/finding"
 )
 
-// Visit reads files as [Run] does, several at a time, and shows every event to
-// a visitor instead of an engine. Each worker asks for a visitor of its own by
-// newVisitor; what they see together does not depend on how many there are,
-// its order and division do. An event is valid until the visitor returns.
-//
-// The result has the summary and the coverage verdict, and no findings.
-func Visit(ctx context.Context, opts Options, newVisitor func() func(ev *event.Event)) (*Result, error) {
-	files, problems, cleanup, err := expand(opts.Paths, opts.Stdin)
+// Visitor is shown the events of the files that one worker reads: file by
+// file, in no order, and within a file in the order in which they lie. Record
+// and event are valid until Event returns.
+type Visitor interface {
+	Event(file string, r *Record, ev *event.Event)
+}
+
+// Visit reads the input as [Run] does, as many files at a time as the engine's
+// options have Workers, and shows every event to the visitor of the worker
+// that read it; visitor is called once for each worker. What the visitors
+// keep must be put together without regard to which of them saw what. The
+// result has no findings, but the summary and the coverage verdict.
+func Visit(ctx context.Context, opts Options, visitor func() Visitor) (*Result, error) {
+	files, problems, cleanup, err := inputs(&opts)
 	defer cleanup()
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 0 {
-		err := ErrNothing
-		if empty := folders(opts.Paths); len(empty) > 0 {
-			err = fmt.Errorf("%w in %s", err, strings.Join(empty, ", "))
-		}
+	reg, err := registry(opts.Providers)
+	if err != nil {
 		return nil, err
 	}
-	reg := event.NewRegistry()
-	for _, p := range opts.Providers {
-		if err := p.Register(reg); err != nil {
-			return nil, err
-		}
-	}
-	opts.visitor = newVisitor
+	opts.Seed, opts.visitor = nil, visitor
 	workers, err := readAll(ctx, &opts, reg, nil, files)
 	if err != nil {
 		return nil, err
@@ -45,10 +40,8 @@ func Visit(ctx context.Context, opts Options, newVisitor func() func(ev *event.E
 		cov.Merge(w.coverage)
 	}
 	res := &Result{}
-	sum := summarise(res, -1, workers, files, problems)
-	res.Report.SchemaVersion, res.Report.Findings, res.Report.Summary = finding.SchemaVersion, []finding.Finding{}, *sum
-	if res.Report.Coverage, err = cov.Report(); err != nil {
-		return nil, err
-	}
-	return res, nil
+	res.Report.SchemaVersion, res.Report.Findings = finding.SchemaVersion, []finding.Finding{}
+	res.Report.Summary = *summarise(res, 0, workers, files, problems)
+	res.Report.Coverage, err = cov.Report()
+	return res, err
 }
