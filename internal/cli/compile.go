@@ -167,21 +167,19 @@ func (c *compileCmd) detections() ([]*detection.Detection, error) {
 	}
 	var list []*detection.Detection
 	for _, name := range c.Detections {
-		d := byID(builtin, name)
-		if d == nil {
-			if d, err = readDetection(name); err != nil {
-				return nil, err
-			}
+		named, err := namedDetections(builtin, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range named {
 			list = append(list, d)
-			continue
-		}
-		list = append(list, d)
-		if c.Output == "" || c.Profile == "seed" {
-			continue
-		}
-		for _, part := range builtin {
-			if part.PartOf == d.ID {
-				list = append(list, part)
+			if !d.Builtin || c.Output == "" || c.Profile == "seed" {
+				continue
+			}
+			for _, part := range builtin {
+				if part.PartOf == d.ID {
+					list = append(list, part)
+				}
 			}
 		}
 	}
