@@ -21,7 +21,7 @@ import (
 )
 
 type compileCmd struct {
-	Detections []string `arg:"" name:"detection" help:"Ids of built-in detections, such as T1580, or detection files."`
+	Detections []string `arg:"" name:"detection" help:"Ids of built-in detections, such as T1580, groups of them (related, all), or detection files."`
 	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
 	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`
 	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`

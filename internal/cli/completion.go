@@ -58,9 +58,12 @@ func (c *completionCmd) Run(std IO, k *kong.Kong) error {
 
 func detectionIDs() ([]string, error) {
 	list, err := detection.Builtin()
-	var ids []string
+	ids := []string{allDetections}
 	for _, d := range list {
 		ids = append(ids, d.ID)
+		if d.Group != "" && !slices.Contains(ids, d.Group) {
+			ids = append(ids, d.Group)
+		}
 	}
 	return ids, err
 }

@@ -79,9 +79,20 @@ func (detectionList) Run(std IO) error {
 		return err
 	}
 	for _, d := range list {
-		fmt.Fprintf(std.Stdout, "%-12s %-8s %s (%s)\n", d.ID, d.Version, d.Name, d.File)
+		fmt.Fprintf(std.Stdout, "%-12s %-8s %s (%s%s)\n", d.ID, d.Version, d.Name, d.File, when(d))
 	}
 	return nil
+}
+
+// when says of a detection that a scan does not run by default when it does.
+func when(d *detection.Detection) string {
+	switch {
+	case d.PartOf != "":
+		return ", part of " + d.PartOf
+	case d.Group != "":
+		return ", runs where it or " + d.Group + " is named"
+	}
+	return ""
 }
 
 type detectionShow struct {
