@@ -58,12 +58,9 @@ func (c *completionCmd) Run(std IO, k *kong.Kong) error {
 
 func detectionIDs() ([]string, error) {
 	list, err := detection.Builtin()
-	ids := []string{allDetections}
+	var ids []string
 	for _, d := range list {
 		ids = append(ids, d.ID)
-		if d.Group != "" && !slices.Contains(ids, d.Group) {
-			ids = append(ids, d.Group)
-		}
 	}
 	return ids, err
 }
@@ -130,7 +127,9 @@ func valuesOf(path string, v *kong.Value, ids []string) []string {
 		return append(slices.Clone(ids), "seed")
 	}
 	switch v.Name {
-	case "detection", "with-detection", "question":
+	case "detection", "with-detection":
+		return append(slices.Clone(ids), "related", allDetections)
+	case "question":
 		return ids
 	}
 	return slices.DeleteFunc(slices.Clone(v.EnumSlice()), func(s string) bool { return s == "" })

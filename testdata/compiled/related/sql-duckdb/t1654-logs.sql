@@ -73,7 +73,7 @@ WITH calls AS (
     WHERE coalesce(record->>'$.protoPayload.methodName', '') <> ''
       AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
   ) AS logged
-  WHERE (service = 'logging.googleapis.com' AND name IN ('google.logging.ConfigServiceV2.ListBuckets', 'google.logging.ConfigServiceV2.ListExclusions', 'google.logging.ConfigServiceV2.ListLinks', 'google.logging.ConfigServiceV2.ListSinks', 'google.logging.LoggingServiceV2.ListLogEntries', 'google.logging.LoggingServiceV2.ListLogViews', 'google.logging.LoggingServiceV2.ListLogs'))
+  WHERE (service = 'logging.googleapis.com' AND name IN ('google.logging.ConfigServiceV2.ListBuckets', 'google.logging.ConfigServiceV2.ListExclusions', 'google.logging.ConfigServiceV2.ListLinks', 'google.logging.ConfigServiceV2.ListSinks', 'google.logging.LoggingServiceV2.ListLogEntries', 'google.logging.LoggingServiceV2.ListLogViews', 'google.logging.LoggingServiceV2.ListLogs', 'google.logging.MetricsServiceV2.ListLogMetrics'))
 ),
 windows AS (
   SELECT
