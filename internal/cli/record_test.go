@@ -93,7 +93,7 @@ func TestRecordWritesATrail(t *testing.T) {
 	}{
 		{"test", "ec2", "DescribeInstances", 200},
 		{"test", "organizations", "ListAccounts", 403},
-		{"test", "ec2", "DescribeFleets", 500},
+		{"test", "ec2", "DescribeFleets", 501},
 		{"test", "sqs", "ListQueues", 200},
 		{"test", "sts", "GetSessionToken", 200},
 		{"ASIAMADEBYTEST", "ec2", "DescribeVpcs", 200},

@@ -152,6 +152,9 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case lacks != "" && a.Tolerant:
 		rec.ErrorCode, rec.ErrorMessage = internalFailure(call), unknownError
 		a.mark(call, rec, lacks)
+		a.keep(call, rec)
+		writeLacking(w, call, rec.RequestID)
+		return
 	case lacks != "":
 		a.fault(fmt.Sprintf("%s: not implemented: %s", call.name(), lacks))
 	case status >= 400:

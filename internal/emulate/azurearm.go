@@ -222,7 +222,7 @@ func (a *Azure) activity(who *AzurePrincipal, p armPath, op string, status int, 
 		properties["hierarchy"] = a.Estate.Tenant + "/" + a.Estate.Subscription
 		a.log("insights-activity-logs/resourceId=/SUBSCRIPTIONS/"+strings.ToUpper(a.Estate.Subscription), map[string]any{
 			"time": at.UTC().Format(azureTime), "resourceId": strings.ToUpper(p.scope), "operationName": strings.ToUpper(op),
-			"category": "Administrative", "resultType": result, "resultSignature": signature, "durationMs": "0",
+			"category": "Administrative", "resultType": result, "resultSignature": signature, "durationMs": 0,
 			"callerIpAddress": from, "correlationId": correlation, "level": level, "tenantId": a.Estate.Tenant,
 			"identity":   map[string]any{"authorization": a.authorization(who, p, op), "claims": a.claims(who, at, from)},
 			"properties": properties,

@@ -176,7 +176,7 @@ func (a *Azure) graphActivity(r *http.Request, who *AzurePrincipal, status, size
 	a.log("insights-logs-microsoftgraphactivitylogs/tenantId="+a.Estate.Tenant, map[string]any{
 		"time": at.UTC().Format(azureTime), "resourceId": "/TENANTS/" + strings.ToUpper(a.Estate.Tenant) + "/PROVIDERS/MICROSOFT.AADIAM",
 		"operationName": "Microsoft Graph Activity", "operationVersion": p["apiVersion"], "category": "MicrosoftGraphActivityLogs",
-		"resultSignature": http.StatusText(status), "durationMs": took, "callerIpAddress": from, "correlationId": request,
+		"resultSignature": strconv.Itoa(status), "durationMs": took, "callerIpAddress": from, "correlationId": request,
 		"Level": 4, "location": "West Europe", "tenantId": a.Estate.Tenant, "properties": p,
 	})
 }

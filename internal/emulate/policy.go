@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"strings"
@@ -100,52 +101,62 @@ func deniedCode(c awsCall) string {
 
 // writeDenial refuses a call in the form in which its client expects it.
 func writeDenial(w http.ResponseWriter, c awsCall, message, requestID string) {
-	var text strings.Builder
-	_ = xml.EscapeText(&text, []byte(message))
+	code, status := "AccessDenied", http.StatusForbidden
 	switch c.protocol {
 	case protoEC2:
-		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>", text.String(), requestID)
+		code = "UnauthorizedOperation"
+	case protoREST:
+		code = "AccessDeniedException"
+	case protoJSON, protoCBOR:
+		code, status = "AccessDeniedException", http.StatusBadRequest
+	}
+	writeError(w, c, status, code, "AccessDenied;Sender", message, requestID)
+}
+
+// writeLacking answers a call that the server lacks, whose own answer may be a
+// page that no client can read. SDKs do not try a call again for this status.
+func writeLacking(w http.ResponseWriter, c awsCall, requestID string) {
+	code := strings.TrimPrefix(internalFailure(c), "Server.")
+	writeError(w, c, http.StatusNotImplemented, code, code+";Receiver", unknownError, requestID)
+}
+
+// writeError answers with an error in the form of the call's protocol. query is
+// the code for a client that asked for that of the query protocol (Smithy, "AWS
+// Query compatible services").
+func writeError(w http.ResponseWriter, c awsCall, status int, code, query, message, requestID string) {
+	var text strings.Builder
+	_ = xml.EscapeText(&text, []byte(message))
+	var kind, body string
+	switch c.protocol {
+	case protoEC2:
+		kind = "text/xml;charset=UTF-8"
+		body = fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>", code, text.String(), requestID)
 	case protoQuery, protoXML:
-		w.Header().Set("Content-Type", "text/xml")
-		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprintf(w, "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>", text.String(), requestID)
+		_, side, _ := strings.Cut(query, ";")
+		kind = "text/xml"
+		body = fmt.Sprintf("<ErrorResponse><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>", side, code, text.String(), requestID)
 	case protoS3:
-		w.Header().Set("Content-Type", "application/xml")
-		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>%s</Message><RequestId>%s</RequestId></Error>", text.String(), requestID)
+		kind = "application/xml"
+		body = fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>", code, text.String(), requestID)
 	case protoCBOR:
-		body, err := cborRefusal("AccessDeniedException", message)
+		cbor, err := cborRefusal(code, message)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "application/cbor")
+		kind, body = "application/cbor", string(cbor)
 		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-		queryCompatible(w, c)
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write(body)
 	default:
-		queryCompatible(w, c)
-		body, _ := json.Marshal(map[string]string{"__type": "AccessDeniedException", "message": message, "Message": message})
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		w.Header().Set("X-Amzn-ErrorType", "AccessDeniedException")
-		status := http.StatusBadRequest
-		if c.protocol == protoREST {
-			status = http.StatusForbidden
-		}
-		w.WriteHeader(status)
-		_, _ = w.Write(body)
+		doc, _ := json.Marshal(map[string]string{"__type": code, "message": message, "Message": message})
+		kind, body = "application/x-amz-json-1.1", string(doc)
+		w.Header().Set("X-Amzn-ErrorType", code)
 	}
-}
-
-// queryCompatible adds the error code of the query protocol for a client that
-// asked for it (Smithy, "AWS Query compatible services").
-func queryCompatible(w http.ResponseWriter, c awsCall) {
-	if c.query {
-		w.Header().Set("X-Amzn-Query-Error", "AccessDenied;Sender")
+	if c.query && (c.protocol == protoCBOR || c.protocol == protoJSON || c.protocol == protoREST) {
+		w.Header().Set("X-Amzn-Query-Error", query)
 	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
 }
 
 func accountOfARN(arn string) string {

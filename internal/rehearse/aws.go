@@ -185,7 +185,7 @@ func (a *awsAccount) standIn(_ context.Context, tools Tools, r *Run, on []event.
 		policy[caller] = r.Allow
 	}
 	return &awsRun{account: a, rec: &emulate.AWS{
-		Stage: s.stage, Backend: a.url, Policy: policy, UserAgent: plainAgent,
+		Stage: s.stage, Backend: a.url, Policy: policy, UserAgent: emulate.PlainAgent,
 		ServiceControl: r.Deny, Tolerant: true,
 		DataEvents: slices.Contains(on, event.CloudTrailData),
 	}}, nil

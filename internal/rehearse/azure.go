@@ -58,7 +58,7 @@ func azureStandIn(r *Run, on []event.Log, s *session) (standIn, error) {
 	if r.Allow != nil {
 		policy[who.ObjectID] = r.Allow
 	}
-	return &azureRun{&emulate.Azure{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: plainAgent}}, nil
+	return &azureRun{&emulate.Azure{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: emulate.PlainAgent}}, nil
 }
 
 func (a *azureRun) serves(host string) http.Handler {

@@ -39,7 +39,7 @@ func gcpStandIn(r *Run, on []event.Log, s *session) (standIn, error) {
 	if r.Allow != nil {
 		policy[r.As] = r.Allow
 	}
-	return &gcpRun{&emulate.GCP{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: plainAgent}}, nil
+	return &gcpRun{&emulate.GCP{Stage: s.stage, Estate: &estate, Policy: policy, UserAgent: emulate.PlainAgent}}, nil
 }
 
 func (g *gcpRun) serves(host string) http.Handler {

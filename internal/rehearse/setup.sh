@@ -26,7 +26,7 @@ set -eu
 # Versions decide what stands in the user agents of a recording. AWS's, moto's and
 # the Azure CLI's are those of internal/emulate/samples/record.sh.
 AWSCLI=1.45.11 BOTO3=1.43.11 MOTO=5.2.1 AZURE_CLI=2.91.0 GCLOUD=528.0.0
-PACU=1.7.0 SCOUTSUITE=5.14.0 PROWLER=5.46.0
+PACU=1.7.0 PACU_AWSCLI=1.29.85 SCOUTSUITE=5.14.0 PROWLER=5.46.0
 GOOGLE_AUTH=2.63.0 GOOGLE_API_CLIENT=2.202.0
 
 usage() { echo "setup.sh [DIR] [--only aws,pacu,scoutsuite,azure,google,prowler]" >&2; exit 2; }
@@ -102,7 +102,10 @@ for name in $only; do
 	aws) install aws "awscli $AWSCLI, boto3 $BOTO3, moto $MOTO" moto_server "awscli==$AWSCLI" "boto3==$BOTO3" "moto[server]==$MOTO" ;;
 	# Pacu wants botocore below 1.32 and so gets an SDK of 2023. That belongs to
 	# how it looks in a log, and keeps it out of the environment of the others.
-	pacu) install pacu "Pacu $PACU" pacu "pacu==$PACU" ;;
+	# Its AWS CLI has to be of the same day: newer ones bring an s3transfer of
+	# their own, which wants a newer botocore, and every client of S3 ends in an
+	# ImportError that Pacu takes for a service that is not there.
+	pacu) install pacu "Pacu $PACU, awscli $PACU_AWSCLI" pacu "pacu==$PACU" "awscli==$PACU_AWSCLI" ;;
 	scoutsuite) scoutsuite ;;
 	azure) install azure "azure-cli $AZURE_CLI" az "azure-cli==$AZURE_CLI" ;;
 	# Its Python has a name of its own: that of the AWS clients is python3.

@@ -388,7 +388,9 @@ func name(a *finding.Actor) string {
 func reasons(list []finding.Reason) string {
 	var out []string
 	for _, r := range list {
-		out = append(out, fmt.Sprintf("%s %+d", r.Factor, r.Points))
+		if r.Points != 0 {
+			out = append(out, fmt.Sprintf("%s %+d", r.Factor, r.Points))
+		}
 	}
 	if out == nil {
 		return "no reason"

@@ -272,7 +272,7 @@ func writeMarkdown(w io.Writer, r *rehearse.Rehearsal) {
 func because(res *rehearse.Result) string {
 	var parts []string
 	for _, r := range res.Finding.Reasons {
-		if len(parts) < 4 {
+		if len(parts) < 4 && r.Points != 0 {
 			parts = append(parts, fmt.Sprintf("%s %+d", r.Factor, r.Points))
 		}
 	}

@@ -70,7 +70,7 @@ func recordAWS(r *recording) error {
 	if err != nil {
 		return err
 	}
-	rec := &emulate.AWS{Stage: r.stage, Backend: moto, Policy: r.policy, UserAgent: plainAgent}
+	rec := &emulate.AWS{Stage: r.stage, Backend: moto, Policy: r.policy, UserAgent: emulate.PlainAgent}
 	if err := r.serve(func(host string) http.Handler {
 		if strings.HasSuffix(host, ".amazonaws.com") {
 			return rec

@@ -19,7 +19,7 @@ func recordAzure(r *recording) error {
 	if err := json.Unmarshal(azureEstateJSON, &estate); err != nil {
 		return fmt.Errorf("azure_estate.json: %w", err)
 	}
-	rec := &emulate.Azure{Stage: r.stage, Estate: &estate, Policy: r.policy, UserAgent: plainAgent}
+	rec := &emulate.Azure{Stage: r.stage, Estate: &estate, Policy: r.policy, UserAgent: emulate.PlainAgent}
 	if err := r.serve(func(host string) http.Handler {
 		switch {
 		case rec.Serves(host):

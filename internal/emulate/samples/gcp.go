@@ -22,7 +22,7 @@ func recordGCP(r *recording) error {
 	if err := json.Unmarshal(gcpEstateJSON, &estate); err != nil {
 		return fmt.Errorf("gcp_estate.json: %w", err)
 	}
-	rec := &emulate.GCP{Stage: r.stage, Estate: &estate, Policy: r.policy, UserAgent: plainAgent}
+	rec := &emulate.GCP{Stage: r.stage, Estate: &estate, Policy: r.policy, UserAgent: emulate.PlainAgent}
 	if err := r.serve(func(host string) http.Handler {
 		if rec.Serves(host) {
 			return rec

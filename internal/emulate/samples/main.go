@@ -135,22 +135,3 @@ func (r *recording) client(refusal string, env []string, name string, args ...st
 	}
 	return out, nil
 }
-
-// kernel is the release of the kernel that records: it stands in most user
-// agents and says more of the machine than a sample should.
-var kernel = func() string {
-	out, err := exec.Command("uname", "-r").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
-}()
-
-// plainAgent puts a common kernel release in place of this machine's.
-func plainAgent(ua string) string {
-	if kernel == "" {
-		return ua
-	}
-	release, _, _ := strings.Cut(kernel, "-")
-	return strings.ReplaceAll(strings.ReplaceAll(ua, kernel, "6.8.0"), "client-os-ver/"+release, "client-os-ver/6.8.0")
-}

@@ -172,10 +172,10 @@ def services():
     client("sqs", HOME).create_queue(QueueName="shop-orders")
     client("kms", HOME).create_key(Description="Shop orders")
     client("guardduty", HOME).create_detector(Enable=True)
-    ses = client("ses", HOME)
     identities = ["shop.example.com", "orders@example.com"]
-    ses.verify_domain_identity(Domain=identities[0])
-    ses.verify_email_identity(EmailAddress=identities[1])
+    for region in REGIONS:
+        client("ses", region).verify_domain_identity(Domain=identities[0])
+        client("ses", region).verify_email_identity(EmailAddress=identities[1])
     client("cloudformation", HOME).create_stack(StackName="shop", TemplateBody=json.dumps(
         {"Resources": {"Dead": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "shop-dead"}}}}))
     client("route53").create_hosted_zone(Name="shop.example.com", CallerReference="1580")
