@@ -7,6 +7,8 @@ import (
 
 	"vedette/internal/attack"
 	"vedette/internal/detection"
+	"vedette/internal/guide"
+	"vedette/internal/hub"
 	"vedette/internal/term"
 )
 
@@ -96,7 +98,8 @@ func when(d *detection.Detection) string {
 }
 
 type detectionShow struct {
-	Name string `arg:"" help:"Id of a built-in detection, such as T1580, or seed."`
+	Name  string `arg:"" help:"Id of a built-in detection, such as T1580, or seed."`
+	Guide bool   `help:"Show the guide of its technique instead: what it looks like, what to ask first, tuning."`
 }
 
 func (c *detectionShow) Run(std IO) error {
@@ -104,9 +107,12 @@ func (c *detectionShow) Run(std IO) error {
 	if err != nil {
 		return err
 	}
+	if d := byID(list, c.Name); c.Guide && d != nil {
+		return showGuide(d.Techniques[0], std)
+	}
 	names := []string{c.Name + ".yaml"}
 	for _, d := range list {
-		if d.ID == c.Name {
+		if strings.EqualFold(d.ID, c.Name) {
 			names = append(names, d.File[len("builtin/"):])
 		}
 	}
@@ -117,4 +123,17 @@ func (c *detectionShow) Run(std IO) error {
 		}
 	}
 	return usagef("no built-in detection %q: vedette detection list shows them", c.Name)
+}
+
+// showGuide shows the guide of a technique, for a terminal.
+func showGuide(technique string, std IO) error {
+	list, err := guide.Builtin()
+	if err != nil {
+		return err
+	}
+	g := guide.Find(list, technique)
+	if g == nil {
+		return usagef("there is no guide of %s", technique)
+	}
+	return hub.WriteGuideAlone(std.Stdout, g, term.Detect(std.Stdout, std.Getenv))
 }
