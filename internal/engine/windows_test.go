@@ -19,7 +19,7 @@ func TestSixteenDetectionsGiveOneFinding(t *testing.T) {
 	}
 	var acts []act
 	for i := range 12 {
-		acts = append(acts, act{At: time.Duration(i) * time.Second, API: i % 6, Principal: "p", Account: "a", Name: fmt.Sprint(i)})
+		acts = append(acts, act{At: time.Duration(i) * time.Second, API: i % 6, Principal: "p", Account: "a", ID: fmt.Sprint(i)})
 	}
 	found, _ := evaluate(t, acts, 1, Options{Plans: plans, Evidence: -1})
 	if len(found) != 1 || len(found[0].Detections) != maxWindows || found[0].Events != 12 {
