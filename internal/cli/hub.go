@@ -25,7 +25,7 @@ import (
 type hubCmd struct {
 	Techniques []string `arg:"" optional:"" name:"technique" help:"ATT&CK ids, such as T1613: each is told in full."`
 	Rehearsal  string   `type:"path" placeholder:"FILE" help:"Results of a rehearsal of your own (vedette rehearse verify -f json), instead of those that the program comes with."`
-	Format     string   `short:"f" enum:"table,html,json" default:"table" help:"table, html or json. Default: ${default}."`
+	Format     string   `short:"f" enum:"table,html,json,markdown" default:"table" help:"table, html, json, or markdown for a wiki. Default: ${default}."`
 	Output     string   `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 }
 
@@ -45,6 +45,8 @@ func (c *hubCmd) Run(std IO) error {
 	switch {
 	case c.Format == "html":
 		err = hub.WriteHTML(&b, h, Version())
+	case c.Format == "markdown":
+		err = hub.WriteMarkdown(&b, h)
 	case c.Format == "json":
 		enc := json.NewEncoder(&b)
 		enc.SetIndent("", "  ")
