@@ -30,6 +30,8 @@
 #            (its engine, by chDB) and, not with --quick, Trino, Trino in
 #            Athena's dialect, and Spark: rows equal those of a scan; with the
 #            statements and commands of docs/hunt.md
+#   playbook every command of every playbook read by the AWS CLI and, not with
+#            --quick, by the Azure CLI and gcloud; policies by parliament
 #   rehearse attack tests played by the real clients against stand-ins; the
 #            quick part by the AWS CLI and boto3; and a live rehearsal, from
 #            the calls to the finding
@@ -375,6 +377,31 @@ hunt clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0
 hunt trino "Trino 476" venv duckdb duckdb==1.5.6
 hunt athena "Trino 476, in Athena's dialect" venv duckdb duckdb==1.5.6
 hunt spark-sql "Spark 4.3.0" spark-venv pyspark pyspark==4.3.0
+
+# playbook PROGRAM PATH CLIENT has a client read the commands of playbooks.
+playbook() {
+	local name="playbook | commands | $3"
+	wanted "$name" || return 0
+	if command -v "$2" >/dev/null; then
+		check "$name" python3 conformance/playbook/check.py "$vedette" "$1=$2"
+	else
+		skip "$name" "it is not to be had"
+	fi
+}
+if wanted "playbook |"; then
+	sh internal/rehearse/setup.sh "$peers/rehearse" --only "aws${whole:+,azure}"
+	playbook aws "$peers/rehearse/aws/bin/aws" "AWS CLI 1.45.11"
+	if [ -n "$whole" ]; then
+		playbook az "$peers/rehearse/azure/bin/az" "Azure CLI 2.91.0"
+		playbook gcloud gcloud "gcloud"
+	fi
+	name="playbook | policies | parliament 1.6.4"
+	if venv playbook-venv parliament parliament==1.6.4 "setuptools<81"; then
+		check "$name" "$python" conformance/playbook/check.py "$vedette" policies
+	else
+		skip "$name" "it is not to be had"
+	fi
+fi
 
 # rehearse PROGRAM holds what is found in the runs of the attack tests that need
 # a program against what each must come to. What was skipped counts as skipped,

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -34,22 +35,26 @@ type IO struct {
 }
 
 type grammar struct {
-	Scan       scanCmd       `cmd:"" help:"Read audit logs and report the identities that enumerate."`
-	Learn      learnCmd      `cmd:"" help:"Keep what callers do as a baseline, for later scans to compare with."`
-	Tune       tuneCmd       `cmd:"" help:"Show what a change of settings would do to the findings."`
-	Explain    explainCmd    `cmd:"" help:"Show one finding in full."`
-	Extract    extractCmd    `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
-	Except     exceptCmd     `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
-	Compile    compileCmd    `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
-	Rehearse   rehearseCmd   `cmd:"" help:"Play attack tests with real clients, and prove that the detection fires."`
-	Record     recordCmd     `cmd:"" help:"Record what a cloud would have logged of calls to a stand-in."`
-	Hunt       huntCmd       `cmd:"" help:"Ask the tables of a database through its own client program."`
-	Detection  detectionCmd  `cmd:"" help:"Check, list and show detection files."`
-	Hub        hubCmd        `cmd:"" help:"Show, technique by technique, what detects discovery, where logs show it, and what was rehearsed."`
-	Weights    weightsCmd    `cmd:"" help:"Show the weights that priorities are made of."`
-	Catalog    catalogCmd    `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
-	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
-	Version    versionCmd    `cmd:"" help:"Show the version (also vedette --version)."`
+	Scan        scanCmd        `cmd:"" help:"Read audit logs and report the identities that enumerate."`
+	Report      reportCmd      `cmd:"" help:"Write the findings as a page to read, keep and hand on."`
+	Explain     explainCmd     `cmd:"" help:"Show one finding in full."`
+	Investigate investigateCmd `cmd:"" help:"Walk the investigation guide over the logs: who stands behind a finding, what it did, who else was there."`
+	Guide       guideCmd       `cmd:"" help:"Show the questions that investigate asks, to change them."`
+	Playbook    playbookCmd    `cmd:"" help:"Say what to do about a finding, with the commands filled in."`
+	Extract     extractCmd     `cmd:"" help:"Copy the original records behind a finding, byte for byte."`
+	Learn       learnCmd       `cmd:"" help:"Keep what callers do as a baseline, for later scans to compare with."`
+	Tune        tuneCmd        `cmd:"" help:"Show what a change of settings would do to the findings."`
+	Except      exceptCmd      `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
+	Hunt        huntCmd        `cmd:"" help:"Ask the tables of a database through its own client program."`
+	Compile     compileCmd     `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
+	Rehearse    rehearseCmd    `cmd:"" help:"Play attack tests with real clients, and prove that the detection fires."`
+	Record      recordCmd      `cmd:"" help:"Record what a cloud would have logged of calls to a stand-in."`
+	Detection   detectionCmd   `cmd:"" help:"Check, list and show detection files."`
+	Hub         hubCmd         `cmd:"" help:"Show, technique by technique, what detects discovery, where logs show it, and what was rehearsed."`
+	Weights     weightsCmd     `cmd:"" help:"Show the weights that priorities are made of."`
+	Catalog     catalogCmd     `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
+	Completion  completionCmd  `cmd:"" help:"Write a completion script for a shell."`
+	Version     versionCmd     `cmd:"" help:"Show the version (also vedette --version)."`
 }
 
 const description = `Vedette reads the audit logs of AWS, Azure and Google Cloud, finds the identities
@@ -113,14 +118,17 @@ func Main(args []string, std IO) (code int) {
 		command := ""
 		var pe *kong.ParseError
 		if errors.As(err, &pe) && pe.Context != nil {
-			if path := strings.Fields(pe.Context.Command()); len(path) > 0 {
-				command = path[0] + " "
+			for word := range strings.FieldsSeq(pe.Context.Command()) {
+				if strings.HasPrefix(word, "<") {
+					break
+				}
+				command += word + " "
 			}
 		}
 		fmt.Fprintf(std.Stderr, "Try: vedette %s--help\n", command)
 		return ExitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	call.BindTo(ctx, (*context.Context)(nil))
 	call.Bind(parser)

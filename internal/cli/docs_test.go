@@ -123,7 +123,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(work)
-	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md", "docs/guide.md"} {
+	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md", "docs/playbooks.md", "docs/investigate.md", "docs/guide.md"} {
 		file := filepath.Join(abs, filepath.FromSlash(name))
 		page := readDoc(t, file)
 		writeShownFiles(t, page)
@@ -151,7 +151,14 @@ var shownFile = regexp.MustCompile("(?ms)^```yaml (\\S+)\n(.*?)^```")
 func writeShownFiles(t *testing.T, page string) {
 	t.Helper()
 	for _, m := range shownFile.FindAllStringSubmatch(page, -1) {
-		if err := os.WriteFile(filepath.Base(m[1]), []byte(m[2]), 0o600); err != nil {
+		name := filepath.FromSlash(m[1])
+		if !filepath.IsLocal(name) {
+			t.Fatalf("the file %s would be elsewhere", name)
+		}
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(m[2]), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

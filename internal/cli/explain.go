@@ -3,11 +3,8 @@ package cli
 import (
 	"bufio"
 	"context"
-	"io"
 	"os"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 
 	"vedette/internal/finding"
 	"vedette/internal/report"
@@ -97,35 +94,11 @@ func pick(list []finding.Finding, id string) (*finding.Finding, error) {
 // loadFindings reads the findings of a saved scan: a report, or findings line
 // by line.
 func loadFindings(path string, std IO) ([]finding.Finding, error) {
-	var src io.Reader = std.Stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, usage(err)
-		}
-		defer f.Close()
-		src = f
-	}
-	data, err := io.ReadAll(io.LimitReader(src, 4<<30))
+	r, err := loadReport(path, std)
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
-	var r finding.Report
-	if err := json.Unmarshal(data, &r); err == nil && r.SchemaVersion != "" {
-		return r.Findings, nil
-	}
-	var list []finding.Finding
-	for n, line := range strings.Split(string(data), "\n") {
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		var f finding.Finding
-		if err := json.Unmarshal([]byte(line), &f); err != nil || f.ID == "" {
-			return nil, usagef("%s:%d: neither a report nor a finding of vedette scan (--format json or ndjson)", path, n+1)
-		}
-		list = append(list, f)
-	}
-	return list, nil
+	return r.Findings, nil
 }
 
 type explainCmd struct {

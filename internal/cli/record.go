@@ -232,6 +232,11 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 		return nil, usagef("--upstream %s: that is AWS itself, which logs for itself; the recorder stands in front of a stand-in", c.Upstream)
 	}
 	upstream = &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Get(upstream.String())
+	if err != nil {
+		return nil, exit{ExitFailed, fmt.Errorf("--upstream %s does not answer: %w", c.Upstream, err)}
+	}
+	resp.Body.Close()
 	a := &emulate.AWS{
 		Stage: stage, Backend: upstream, DataEvents: c.DataEvents, Tolerant: true, AnyKey: true, Account: c.Account,
 		Policy: rules.Policy, Boundary: rules.Boundary, ServiceControl: rules.ServiceControl, Identities: rules.Identities,
@@ -259,7 +264,7 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 		summary: func(w io.Writer) { c.summary(w, a) },
 		faults:  a.Faults, notLogged: a.NotLogged,
 		environ: func(addr, ca string) string {
-			return fmt.Sprintf("  export AWS_ENDPOINT_URL=http://%s\n\nor, to keep the real host names and the TLS details of the records:\n\n"+
+			return fmt.Sprintf("  export AWS_ENDPOINT_URL=http://%s\n  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1 # any that the stand-in takes\n\nor, to keep the real host names and the TLS details of the records:\n\n"+
 				"  export HTTPS_PROXY=http://%s AWS_CA_BUNDLE=%s\n", addr, addr, ca)
 		},
 	}, nil

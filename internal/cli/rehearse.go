@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ import (
 type rehearseCmd struct {
 	List   rehearseList   `cmd:"" help:"List the attack tests and the counter-tests."`
 	Plan   rehearsePlan   `cmd:"" help:"Show tests as shell scripts to paste, with their clean-up."`
-	Setup  rehearseSetup  `cmd:"" help:"Show the script that installs the clients, to give to a shell."`
+	Setup  rehearseSetup  `cmd:"" help:"Show the script that installs the clients, for a shell: | sh, or | sh -s -- --only aws,pacu."`
 	Run    rehearseRun    `cmd:"" help:"Run tests with real clients against stand-ins, and keep what would have been logged."`
 	Verify rehearseVerify `cmd:"" help:"Hold what was logged against what each test must come to."`
 	Clean  rehearseClean  `cmd:"" help:"Remove what run left."`
@@ -65,9 +66,19 @@ func (c *testsOf) load(names []string) ([]*rehearse.Test, error) {
 		})
 	}
 	if len(list) == 0 {
-		return nil, usagef("no test is left by --quick and --needs")
+		return nil, usagef("no test is left by --quick and --needs; programs are %s", programs(all))
 	}
 	return list, nil
+}
+
+// programs names what tests need.
+func programs(list []*rehearse.Test) string {
+	var names []string
+	for _, t := range list {
+		names = append(names, t.Needs...)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ") + ", nothing"
 }
 
 type rehearseList struct {
@@ -125,7 +136,7 @@ type rehearsal struct {
 }
 
 type rehearseRun struct {
-	IDs []string `arg:"" name:"test" help:"Ids of tests, or all."`
+	IDs []string `arg:"" optional:"" name:"test" help:"Ids of tests; all, where none is named."`
 	testsOf
 	rehearsal
 	Tools   string   `type:"path" default:".rehearse" placeholder:"DIR" help:"Where the set-up script put the clients. Default: ${default}."`
@@ -143,6 +154,9 @@ func (c *rehearseRun) Run(ctx context.Context, std IO) error {
 	if c.Live {
 		return c.live(ctx, list, std)
 	}
+	if len(c.Var) > 0 || c.AWSConfig != "" || c.AWSRegion != "" || c.Sensitive || c.Yes {
+		return usagef("--var, --aws-profile, --aws-region, --sensitive and --yes go with --live")
+	}
 	p := rehearse.Player{Dir: c.Dir, Jobs: c.Jobs}
 	if p.Jobs <= 0 {
 		p.Jobs = runtime.GOMAXPROCS(0)
@@ -157,10 +171,20 @@ func (c *rehearseRun) Run(ctx context.Context, std IO) error {
 	if p.Tools, err = rehearse.FindTools(c.Tools); err != nil {
 		return usage(err)
 	}
+	if len(p.Tools) == 0 && !c.Quiet {
+		fmt.Fprintf(std.Stderr, "no clients in %s: those on the PATH are taken (vedette rehearse setup installs them)\n", term.Safe(c.Tools))
+	}
 	var faulty, skipped, done int
+	if !c.Quiet {
+		p.Begun = func(t *rehearse.Test, r *rehearse.Run) {
+			if t.Recipe == nil {
+				fmt.Fprintf(std.Stderr, "%s, %s: playing\n", term.Safe(t.ID), term.Safe(r.Name))
+			}
+		}
+	}
 	p.Done = func(r *rehearse.Played) {
 		done++
-		text := fmt.Sprintf("%d calls", r.Calls)
+		text := term.Plural(r.Calls, "call")
 		switch {
 		case r.Skipped != "":
 			skipped++
@@ -184,12 +208,41 @@ func (c *rehearseRun) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	if !c.Quiet {
-		fmt.Fprintf(std.Stderr, "%s, %d skipped: %s. Next: vedette rehearse verify\n", term.Plural(done, "run"), skipped, term.Safe(c.Dir))
+		fmt.Fprintf(std.Stderr, "%s, %d skipped: %s. Next: vedette rehearse verify%s\n", term.Plural(done, "run"), skipped, term.Safe(c.Dir), c.again())
 	}
 	if faulty > 0 {
 		return exit{ExitLost, fmt.Errorf("%s could not be recorded as the provider would have", term.Plural(faulty, "run"))}
 	}
 	return nil
+}
+
+// again is the flags with which verify takes the same tests.
+func (c *rehearseRun) again() string {
+	var b strings.Builder
+	for _, id := range c.IDs {
+		if !c.Quick && id != "all" {
+			b.WriteString(" " + term.Safe(id))
+		}
+	}
+	if c.Dir != filepath.Join(workingDir(), "rehearsal") {
+		b.WriteString(" -o " + term.Safe(c.Dir))
+	}
+	if c.Tests != "" {
+		b.WriteString(" --tests " + term.Safe(c.Tests))
+	}
+	if c.Quick {
+		b.WriteString(" --quick")
+	}
+	return b.String()
+}
+
+// workingDir is where relative paths begin; kong has made them whole.
+func workingDir() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return dir
 }
 
 func auditedLogs() string {
@@ -223,11 +276,12 @@ func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
 	if c.Live != "" {
 		return c.live(ctx, list, std)
 	}
-	r, err := rehearse.Verify(ctx, c.Dir, list, func(detections []string) (rehearse.Judging, error) {
+	must := len(c.IDs) > 0 && !slices.Contains(c.IDs, "all")
+	r, err := rehearse.Verify(ctx, c.Dir, list, must, func(detections []string) (rehearse.Judging, error) {
 		return c.judging(std, detections)
 	})
 	if errors.Is(err, rehearse.ErrNotPlayed) {
-		return usagef("%w: run `vedette rehearse run` first", err)
+		return usagef("%w: `vedette rehearse run` plays them; --dir and --tests say where and which", err)
 	}
 	if err != nil {
 		return err
@@ -322,9 +376,17 @@ type rehearseClean struct {
 }
 
 func (c *rehearseClean) Run(std IO) error {
-	if err := rehearse.Clean(c.Dir); err != nil {
+	left, err := rehearse.Clean(c.Dir)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintln(std.Stdout, "removed", term.Safe(c.Dir))
+	if len(left) == 0 {
+		fmt.Fprintln(std.Stdout, "removed", term.Safe(c.Dir))
+		return nil
+	}
+	fmt.Fprintln(std.Stdout, "removed the runs of", term.Safe(c.Dir))
+	for _, path := range left {
+		fmt.Fprintln(std.Stdout, "left, no run's:", term.Safe(path))
+	}
 	return nil
 }

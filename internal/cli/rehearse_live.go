@@ -36,7 +36,14 @@ type liveRun struct {
 // liveFile is where a live run is kept in a rehearsal's folder.
 func liveFile(dir, test string) string { return filepath.Join(dir, test, "live", "run.json") }
 
-// one returns the test of a live run.
+// signIn says how to come by credentials.
+var signIn = map[string]string{
+	"aws":   "Credentials are those of the AWS SDK: AWS_PROFILE or --aws-profile, AWS_ACCESS_KEY_ID, or aws sso login.",
+	"azure": "Credentials are those of azidentity: az login, or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+	"gcp":   "Credentials are Google's application default ones: gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS.",
+}
+
+// oneLive returns the test of a live run.
 func oneLive(list []*rehearse.Test) (*rehearse.Test, error) {
 	if len(list) != 1 {
 		return nil, usagef("--live is for one test at a time, and these are %d", len(list))
@@ -53,13 +60,18 @@ func (c *rehearseRun) live(ctx context.Context, list []*rehearse.Test, std IO) e
 	if err != nil {
 		return err
 	}
-	p := rehearse.Player{Dir: c.Dir}
-	if err := p.Play(ctx, nil); err != nil { // takes the folder
-		return err
+	if len(c.Without) > 0 {
+		return usagef("--without is for stand-ins: what a real cloud logs is yours to switch")
 	}
 	plan, err := live.Prepare(ctx, live.Options{Calls: t.Live, Vars: c.Var, Profile: c.AWSConfig, Region: c.AWSRegion, Sensitive: c.Sensitive})
 	if err != nil {
-		return usage(err)
+		first, _, _ := strings.Cut(err.Error(), "\n") // the SDKs print pages
+		return exit{ExitFailed, fmt.Errorf("%s\nNothing was called. %s", first, signIn[t.Provider])}
+	}
+	p := rehearse.Player{Dir: c.Dir}
+	if err := p.Play(ctx, nil); err != nil { // takes the folder
+		plan.Close()
+		return err
 	}
 	for _, line := range plan.Lines() {
 		fmt.Fprintln(std.Stderr, term.Safe(line))
@@ -89,7 +101,7 @@ func (c *rehearseRun) live(ctx context.Context, list []*rehearse.Test, std IO) e
 	if err != nil {
 		return fmt.Errorf("%s, %d not made: %w", term.Plural(len(record.Calls), "call"), record.Left, err)
 	}
-	fmt.Fprintf(std.Stderr, "%s, marked %s. Next: vedette rehearse verify %s --live FOLDER\n", term.Plural(len(record.Calls), "call"), record.UserAgent, t.ID)
+	fmt.Fprintf(std.Stderr, "%s, marked %s. Next: vedette rehearse verify%s --live FOLDER\n", term.Plural(len(record.Calls), "call"), record.UserAgent, c.again())
 	return nil
 }
 
@@ -159,6 +171,9 @@ func (c *rehearseVerify) live(ctx context.Context, list []*rehearse.Test, std IO
 	if a == nil {
 		return err
 	}
+	if err == nil {
+		err = c.queries(t, a.Found, std)
+	}
 	if c.Format == "json" {
 		out, jerr := json.MarshalIndent(arrived{t.ID, a}, "", "  ")
 		if jerr != nil {
@@ -168,10 +183,7 @@ func (c *rehearseVerify) live(ctx context.Context, list []*rehearse.Test, std IO
 	} else {
 		tellArrival(std.Stdout, a)
 	}
-	if err != nil {
-		return err
-	}
-	return c.queries(t, a.Found, std)
+	return err
 }
 
 func tellArrival(w io.Writer, a *live.Arrival) {
@@ -181,7 +193,7 @@ func tellArrival(w io.Writer, a *live.Arrival) {
 		}
 		return term.Duration(time.Duration(*s * float64(time.Second)))
 	}
-	fmt.Fprintf(w, "lines        %d of %d, %d others of the run\n", len(a.Lines), a.Expected, a.Others)
+	fmt.Fprintf(w, "lines        %d of %d, %s more of the run\n", len(a.Lines), a.Expected, term.Plural(a.Others, "line"))
 	fmt.Fprintf(w, "first line   %s after the first call\n", delay(a.FirstLine))
 	fmt.Fprintf(w, "last line    %s\n", delay(a.LastLine))
 	fmt.Fprintf(w, "finding      %s\n", delay(a.Fired))
@@ -207,6 +219,9 @@ func (c *rehearseVerify) queries(t *rehearse.Test, f *finding.Finding, std IO) e
 	if err != nil {
 		return err
 	}
+	if c.Format == "json" {
+		return nil // one object, and nothing else
+	}
 	for _, b := range backends.Backends() {
 		fields, err := of.fields(b)
 		if err != nil {
@@ -217,7 +232,7 @@ func (c *rehearseVerify) queries(t *rehearse.Test, f *finding.Finding, std IO) e
 			if err != nil {
 				continue // what a language cannot say: compile tells it
 			}
-			fmt.Fprintf(std.Stdout, "\n=== %s: %s\n%s", b.Name(), r.ID, out.Query)
+			fmt.Fprintf(std.Stdout, "=== %s: %s\n%s\n", b.Name(), r.ID, out.Query)
 		}
 	}
 	return nil

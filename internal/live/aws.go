@@ -22,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -185,7 +186,7 @@ type awsCaller struct {
 }
 
 func newAWS(ctx context.Context, p *Plan, opts *Options) (*awsCaller, error) {
-	load := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(opts.Profile), config.WithRegion(opts.Region)}
+	load := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(opts.Profile), config.WithRegion(opts.Region), config.WithLogger(logging.Nop{})}
 	if opts.Client != nil {
 		load = append(load, config.WithHTTPClient(p.client))
 	}

@@ -122,7 +122,11 @@ func (a *awsAccount) build(tools Tools) error {
 	_ = l.Close()
 	// moto outlives the run that starts it: stop ends it.
 	cmd := exec.CommandContext(context.Background(), tools.find("python3"), server, "-H", "127.0.0.1", "-p", fmt.Sprint(addr.Port))
-	cmd.Env = append(os.Environ(), "PATH="+tools.path(), "PYTHONWARNINGS=ignore", "MOTO_ACCOUNT_ID="+awsAccountID, "MOTO_EC2_LOAD_DEFAULT_AMIS=true")
+	var said tail
+	cmd.Stdout, cmd.Stderr = &said, &said
+	// Nothing of the user's own settings: a profile of the AWS CLI would be
+	// moto's too.
+	cmd.Env = []string{"PATH=" + tools.path(), "HOME=" + a.dir, "LANG=C.UTF-8", "PYTHONWARNINGS=ignore", "MOTO_ACCOUNT_ID=" + awsAccountID, "MOTO_EC2_LOAD_DEFAULT_AMIS=true"}
 	endTogether(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("moto: %w", err)
@@ -144,7 +148,7 @@ func (a *awsAccount) build(tools Tools) error {
 		select {
 		case err := <-gone:
 			gone <- err
-			return fmt.Errorf("moto ended: %v", err)
+			return fmt.Errorf("moto ended: %v\n%s", err, said.text())
 		case <-time.After(100 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ func Builtin() ([]*Test, error) {
 
 // Load reads the tests in the folders below dir, by id.
 func Load(dir string) ([]*Test, error) { return load(os.DirFS(dir), dir) }
+
+// unknownField is how the YAML library tells of one.
+var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 
 // maxFile bounds each file of a test, in bytes.
 const maxFile = 4 << 20
@@ -69,7 +73,7 @@ func load(root fs.FS, where string) ([]*Test, error) {
 		}
 		delete(t.files, "test.yaml")
 		if err := yaml.Load(text, t, yaml.WithKnownFields()); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %s", name, unknownField.ReplaceAllString(err.Error(), "unknown field $1"))
 		}
 		if err := t.check(folder.Name()); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -97,6 +101,10 @@ func (t *Test) check(folder string) error {
 		return fmt.Errorf("no run says what must come of it")
 	case len(t.Steps) > 0 && len(t.Needs) == 0:
 		return fmt.Errorf("the steps call programs that needs does not name")
+	case len(t.Steps) > 0 && strings.TrimSpace(t.Cleanup) == "":
+		return fmt.Errorf("cleanup is needed: lines of a shell, or a comment that says why nothing is left")
+	case !technique.MatchString(t.Technique):
+		return fmt.Errorf("technique %q is none of ATT&CK's, such as T1580 or T1087.004", t.Technique)
 	}
 	if r := t.Recipe; r != nil {
 		if (r.Scenario == "") == (r.Records == "") || r.Why == "" {
@@ -146,21 +154,23 @@ func (t *Test) check(folder string) error {
 	return nil
 }
 
+var technique = regexp.MustCompile(`^T\d{4}(\.\d{3})?$`)
+
 func (s *Step) check() (err error) {
 	if _, err := netip.ParseAddr(s.From); err != nil {
-		return fmt.Errorf("from: %w", err)
+		return fmt.Errorf("from %q is no address that the provider could see the caller at", s.From)
 	}
 	if strings.TrimSpace(s.Sh) == "" {
 		return fmt.Errorf("sh is empty")
 	}
 	least, most, span := strings.Cut(s.Pace, "-")
 	if s.paceMin, err = time.ParseDuration(least); err != nil || s.paceMin < 0 {
-		return fmt.Errorf("pace %q is no duration or span of two", s.Pace)
+		return fmt.Errorf("pace %q is neither a time from one call to the next nor a span, such as 1s or 300ms-2s", s.Pace)
 	}
 	s.paceMax = s.paceMin
 	if span {
 		if s.paceMax, err = time.ParseDuration(most); err != nil || s.paceMax < s.paceMin {
-			return fmt.Errorf("pace %q is no duration or span of two", s.Pace)
+			return fmt.Errorf("pace %q is neither a time from one call to the next nor a span, such as 1s or 300ms-2s", s.Pace)
 		}
 	}
 	return nil

@@ -58,12 +58,7 @@ func Plan(t *Test) string {
 		}
 		b.WriteString(strings.TrimSpace(s.Sh) + "\n")
 	}
-	b.WriteString("\n# Clean-up\n")
-	if strings.TrimSpace(t.Cleanup) != "" {
-		b.WriteString(strings.TrimSpace(t.Cleanup) + "\n")
-	} else {
-		comment("The steps only read: nothing is left in the cloud.")
-	}
+	b.WriteString("\n# Clean-up\n" + strings.TrimSpace(t.Cleanup) + "\n")
 	if len(used) > 0 {
 		b.WriteString("rm -r \"$REHEARSAL\"\n")
 	}

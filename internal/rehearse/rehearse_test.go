@@ -81,6 +81,7 @@ provider: aws
 kind: attack
 about: about
 needs: [aws]
+cleanup: "# none"
 steps:
   - {from: 203.0.113.1, pace: 1s-2s, sh: aws sts get-caller-identity}
 runs:
@@ -103,6 +104,8 @@ func TestWhatIsWrongWithATestIsSaid(t *testing.T) {
 		"provider: aws":              "provider: ibm",
 		"kind: attack":               "kind: neither",
 		"needs: [aws]":               "needs: []",
+		"technique: T1580":           "technique: foo",
+		`cleanup: "# none"`:          "cleanup: ''",
 		"from: 203.0.113.1":          "from: somewhere",
 		"pace: 1s-2s":                "pace: 2s-1s",
 		"sh: aws sts":                "sh: '' # aws sts",
@@ -183,7 +186,8 @@ func TestVerifyHoldsRunsAgainstTheirTest(t *testing.T) {
 		{name: "found higher", level: "high", status: Passed},
 		{name: "too low", level: "informational", status: Failed, why: "the worst finding is informational, priority 40"},
 		{name: "nothing", status: Failed, why: "made 3 calls of 2 APIs within burst, and T1580 fires at 1000 events"},
-		{name: "nothing, and what cannot be seen", status: Failed, why: "cloudtrail.data: Data events cannot be seen."},
+		{name: "nothing, and what cannot be seen", run: `{"logs":["cloudtrail.management","cloudtrail.data"],"calls":1}`, status: Failed, why: "cloudtrail.data: Data events cannot be seen."},
+		{name: "no call", run: `{"logs":["cloudtrail.management"],"calls":0}`, level: "low", status: Failed, why: "no call was made"},
 		{name: "no record", trail: " ", level: "low", status: Failed, why: "no call left a record"},
 		{name: "at most", expect: "expect: {at_most: low}", level: "low", status: Passed},
 		{name: "above the most", expect: "expect: {at_most: low}", level: "high", status: Failed, why: "user/x is high"},
@@ -215,12 +219,12 @@ func TestVerifyHoldsRunsAgainstTheirTest(t *testing.T) {
 			if trail == "" {
 				trail = oneCall
 			}
-			got, err := Verify(t.Context(), playedRun(t, run, trail), tests, always(judged(c.level)))
+			got, err := Verify(t.Context(), playedRun(t, run, trail), tests, false, always(judged(c.level)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := got.Results[0]
-			if r.Status != c.status || !strings.Contains(strings.Join(r.Why, "\n"), c.why) {
+			if r.Status != c.status || !strings.Contains(strings.Join(append(r.Why, r.Notes...), "\n"), c.why) {
 				t.Errorf("%s, because %q; want %s, because %q", r.Status, r.Why, c.status, c.why)
 			}
 			if n := map[Status]int{Passed: got.Passed, Failed: got.Failed, Skipped: got.Skipped}; n[c.status] != 1 {
@@ -230,12 +234,24 @@ func TestVerifyHoldsRunsAgainstTheirTest(t *testing.T) {
 	}
 }
 
+func TestVerifyMissesWhatMustHaveBeenPlayed(t *testing.T) {
+	text := strings.Replace(good, "runs:\n", "runs:\n  - {name: low, as: user/low, allow: [], expect: {silent: true}}\n", 1)
+	tests, err := loadOne(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Verify(t.Context(), playedRun(t, ran, oneCall), tests, true, always(judged("low")))
+	if err != nil || got.Passed != 1 || got.Failed != 1 || got.Results[1].Why[0] != "it was not played" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestVerifyWithoutRuns(t *testing.T) {
 	tests, err := loadOne(good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Verify(t.Context(), t.TempDir(), tests, always(judged(""))); !errors.Is(err, ErrNotPlayed) {
+	if _, err := Verify(t.Context(), t.TempDir(), tests, false, always(judged(""))); !errors.Is(err, ErrNotPlayed) {
 		t.Error(err)
 	}
 }
@@ -274,7 +290,7 @@ func TestCleanTouchesNothingElse(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "mine"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Clean(dir); err == nil {
+	if _, err := Clean(dir); err == nil {
 		t.Error("a folder that is no rehearsal's is removed")
 	}
 	p := Player{Dir: dir}
@@ -285,11 +301,30 @@ func TestCleanTouchesNothingElse(t *testing.T) {
 	if err := p.Play(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := Clean(p.Dir); err != nil {
-		t.Error(err)
+	for _, name := range []string{"one/low/run.json", "one/low/trail/log.json", "mine/notes"} {
+		file := filepath.Join(p.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := Clean(p.Dir)
+	if err != nil || !slices.Equal(left, []string{filepath.Join(p.Dir, "mine")}) {
+		t.Errorf("left %q, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(p.Dir, "one")); !os.IsNotExist(err) {
+		t.Error("the run is still there")
+	}
+	if err := os.RemoveAll(filepath.Join(p.Dir, "mine")); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := Clean(p.Dir); err != nil || left != nil {
+		t.Errorf("left %q, %v", left, err)
 	}
 	if _, err := os.Stat(p.Dir); !os.IsNotExist(err) {
-		t.Error("it is still there")
+		t.Error("the folder is still there")
 	}
 }
 

@@ -30,8 +30,10 @@ type Player struct {
 	Jobs int
 	// Timeout ends a run; zero is ten minutes.
 	Timeout time.Duration
-	// Done is told of each run when it ends. Calls do not overlap.
-	Done func(*Played)
+	// Begun is told of each run when it begins, Done when it ends. Calls do
+	// not overlap.
+	Begun func(t *Test, r *Run)
+	Done  func(*Played)
 
 	aws awsAccount
 }
@@ -75,9 +77,8 @@ func (p *Played) Unrecorded() (n int, tooMany bool) {
 	return n, n*100 > p.Calls
 }
 
-// marker is the file that says that a folder is a rehearsal's, and may be
-// cleaned.
-const marker = "rehearsal.json"
+// marker is the file that says that a folder is a rehearsal's.
+const marker = ".vedette-rehearsal"
 
 // Play plays every run of the tests. What cannot be played is skipped and
 // says why; an error ends everything.
@@ -103,6 +104,11 @@ func (p *Player) Play(ctx context.Context, tests []*Test) error {
 	for range max(p.Jobs, 1) {
 		wg.Go(func() {
 			for j := range next {
+				mu.Lock()
+				if p.Begun != nil {
+					p.Begun(j.t, j.r)
+				}
+				mu.Unlock()
 				played, err := p.one(ctx, j.t, j.r)
 				if err != nil {
 					cancel(fmt.Errorf("%s, %s: %w", j.t.ID, j.r.Name, err))
@@ -140,18 +146,47 @@ func (p *Player) claim() error {
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(p.Dir, marker), []byte("{\"rehearsal\":1}\n"), 0o644)
+	return os.WriteFile(filepath.Join(p.Dir, marker), []byte("made by vedette rehearse run; vedette rehearse clean removes it\n"), 0o644)
 }
 
-// Clean removes a folder that [Player.Play] made, and no other.
-func Clean(dir string) error {
+// Clean removes the runs that a folder holds, and the folder if nothing else is
+// in it. It returns what was left, by path. A folder that no rehearsal made is
+// an error.
+func Clean(dir string) (left []string, err error) {
 	if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: no rehearsal's folder: nothing was removed", dir)
+			return nil, fmt.Errorf("%s: no rehearsal's folder: nothing was removed", dir)
 		}
-		return err
+		return nil, err
 	}
-	return os.RemoveAll(dir)
+	runs, err := filepath.Glob(filepath.Join(dir, "*", "*", "run.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		if err := os.RemoveAll(filepath.Dir(run)); err != nil {
+			return nil, err
+		}
+	}
+	tests, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tests {
+		path := filepath.Join(dir, t.Name())
+		// A folder that holds something else stays.
+		if t.Name() == marker || t.IsDir() && os.Remove(path) == nil {
+			continue
+		}
+		left = append(left, path)
+	}
+	if len(left) > 0 {
+		return left, nil
+	}
+	if err := os.Remove(filepath.Join(dir, marker)); err != nil {
+		return nil, err
+	}
+	return nil, os.Remove(dir)
 }
 
 // one plays one run into its folder.

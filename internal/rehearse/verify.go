@@ -112,16 +112,18 @@ type Rehearsal struct {
 }
 
 // ErrNotPlayed says that a folder holds no run of the tests.
-var ErrNotPlayed = errors.New("nothing was played there")
+var ErrNotPlayed = errors.New("no run of these tests is there")
 
 // Verify holds the runs that a [Player] left in dir against their tests, in
-// the order of the tests. Runs that were not played are left out; none at all
-// is [ErrNotPlayed].
+// the order of the tests. Runs that were not played are left out, or, where all
+// of the tests must have been played, have failed; none at all is
+// [ErrNotPlayed].
 //
 // judging gives what judges by the detections that a test names, by those that
 // a scan runs by default where it names none.
-func Verify(ctx context.Context, dir string, tests []*Test, judging func(detections []string) (Judging, error)) (*Rehearsal, error) {
+func Verify(ctx context.Context, dir string, tests []*Test, must bool, judging func(detections []string) (Judging, error)) (*Rehearsal, error) {
 	all := &Rehearsal{Results: []Result{}}
+	var absent []Result
 	for _, t := range tests {
 		j, err := judging(t.Detections)
 		if err != nil {
@@ -131,6 +133,12 @@ func Verify(ctx context.Context, dir string, tests []*Test, judging func(detecti
 			r := &t.Runs[i]
 			text, err := os.ReadFile(filepath.Join(dir, t.ID, r.Name, "run.json"))
 			if errors.Is(err, fs.ErrNotExist) {
+				if must {
+					absent = append(absent, Result{
+						Test: t.ID, Run: r.Name, Name: t.Name, Technique: t.Technique, Provider: t.Provider, Kind: t.Kind,
+						Want: r.Expect.String(), Logs: []string{}, Status: Failed, Why: []string{"it was not played"},
+					})
+				}
 				continue
 			}
 			if err != nil {
@@ -158,6 +166,8 @@ func Verify(ctx context.Context, dir string, tests []*Test, judging func(detecti
 	if len(all.Results) == 0 {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNotPlayed)
 	}
+	all.Results = append(all.Results, absent...)
+	all.Failed += len(absent)
 	return all, nil
 }
 
@@ -174,10 +184,13 @@ func verify(ctx context.Context, trail string, t *Test, r *Run, played *Played, 
 		res.Status, res.Why = Skipped, []string{played.Skipped}
 		return res, nil
 	}
+	if t.Recipe == nil && played.Calls == 0 {
+		res.fail("no call was made: %s", filepath.Join(filepath.Dir(trail), "clients.log"))
+	}
 	unrecorded, tooMany := played.Unrecorded()
 	res.Unrecorded = unrecorded
 	for why, n := range sorted(played.Faults) {
-		text := fmt.Sprintf("%d of %d calls not recorded as the provider would have: %s", n, played.Calls, why)
+		text := fmt.Sprintf("%d of %d calls not recorded as the provider would have: %s", n, max(n, played.Calls), why)
 		if tooMany {
 			res.fail("%s", text)
 		} else {
@@ -198,6 +211,9 @@ func verify(ctx context.Context, trail string, t *Test, r *Run, played *Played, 
 	res.Status = Passed
 	if len(res.Why) > 0 {
 		res.Status = Failed
+		if t.Recipe == nil && played.Calls > 0 {
+			res.Notes = append(res.Notes, "what the clients said: "+filepath.Join(filepath.Dir(trail), "clients.log"))
+		}
 	}
 	return res, nil
 }
@@ -285,8 +301,8 @@ func (res *Result) whyNothing(ctx context.Context, trail string, j Judging) erro
 		res.fail("nothing fired: none of the %d records is of a call that counts", res.Records)
 	}
 	for _, c := range report.Coverage {
-		if c.Service == "*" && c.Verdict != "reads_seen" && c.Blind != "" && c.Provider == res.Provider {
-			res.fail("%s: %s", c.Log, strings.TrimSpace(c.Blind))
+		if c.Service == "*" && c.Verdict != "reads_seen" && c.Blind != "" && slices.Contains(res.Logs, c.Log) {
+			res.Notes = append(res.Notes, c.Log+": "+strings.TrimSpace(c.Blind))
 		}
 	}
 	return nil

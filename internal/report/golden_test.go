@@ -66,6 +66,9 @@ func TestGolden(t *testing.T) {
 		write("findings.ndjson", "ndjson", term.Terminal{})
 		write("findings.csv", "csv", term.Terminal{})
 		write("ocsf.ndjson", "ocsf", term.Terminal{})
+		for file, format := range map[string]Format{"report.html": HTML, "report.md": Markdown, "layer.json": Navigator} {
+			golden(t, name+"/"+file, []byte(writeDocument(t, format, r)))
+		}
 		for width, terminal := range terminals {
 			write("table-"+width+".txt", "table", terminal)
 			var out bytes.Buffer

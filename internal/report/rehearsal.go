@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,10 +13,10 @@ import (
 	"vedette/internal/term"
 )
 
-// The formats of rehearsals alone.
+// The formats of rehearsals; Markdown is one of documents too.
 const (
 	JUnit    Format = "junit"    // test suites as CI servers read them
-	Markdown Format = "markdown" // tables for a page
+	Markdown Format = "markdown" // tables for a page, text for a ticket
 )
 
 // RehearsalFormats lists the formats of [WriteRehearsal].
@@ -79,10 +80,11 @@ func (p *page) rehearsal(r *rehearse.Rehearsal) {
 // signalTable shows what the origin of a test expects beside what was
 // recorded, where something differs or is missing.
 func (p *page) signalTable(res *rehearse.Result) {
-	if len(res.Signals) == 0 || res.Status == rehearse.Skipped {
+	if res.Status == rehearse.Skipped || !slices.ContainsFunc(res.Signals, surprising) {
 		return
 	}
-	p.heading(res.Test + ", run " + res.Run + ": what " + originOf(res) + " expects, and what is logged")
+	p.heading(res.Test + ", run " + res.Run + ": expected, and really logged")
+	p.paragraph("Expected by "+originOf(res)+".", "", term.Plain)
 	rows := make([][]string, len(res.Signals))
 	for i := range res.Signals {
 		s := &res.Signals[i]
@@ -97,6 +99,12 @@ func (p *page) signalTable(res *rehearse.Result) {
 		}
 	}
 	p.blank()
+}
+
+// surprising reports whether a log says something else than expected, or
+// nothing.
+func surprising(s rehearse.SignalCheck) bool {
+	return s.Recorded == 0 || s.Note != "" || !slices.ContainsFunc(s.Logged, func(name string) bool { return strings.Contains(s.Said, name) })
 }
 
 func originOf(res *rehearse.Result) string {
@@ -291,6 +299,7 @@ func WriteTests(w io.Writer, tests []*rehearse.Test, opts Options) error {
 	b := bufio.NewWriter(w)
 	p := newPage(b, opts)
 	var rows [][]string
+	var expected []string
 	for _, t := range tests {
 		var runs []string
 		for _, r := range t.Runs {
@@ -300,13 +309,21 @@ func WriteTests(w io.Writer, tests []*rehearse.Test, opts Options) error {
 		if t.Synthetic() {
 			needs = "nothing: synthetic"
 		}
-		rows = append(rows, []string{t.ID, string(t.Kind), t.Technique, t.Name, needs, strings.Join(runs, "; ")})
+		var marks []string
+		if t.Quick {
+			marks = append(marks, "quick")
+		}
+		if len(t.Live) > 0 {
+			marks = append(marks, "live")
+		}
+		rows = append(rows, []string{t.ID, string(t.Kind), t.Technique, needs, strings.Join(marks, ", "), t.Name})
+		expected = append(expected, strings.Join(runs, "; "))
 	}
-	table := p.table([]column{{head: "TEST", whole: true}, {head: "KIND"}, {head: "ATT&CK"}, {head: "NAME", flex: true, tail: true}, {head: "NEEDS", flex: true, tail: true},
-		{head: "EXPECTED, RUN BY RUN", flex: true, tail: true}}, rows)
+	table := p.table([]column{{head: "TEST", whole: true}, {head: "KIND"}, {head: "ATT&CK"}, {head: "NEEDS"}, {head: "CAN"}, {head: "NAME", flex: true, tail: true}}, rows)
 	table.header()
 	for i := range rows {
 		table.row(i, term.Plain)
+		p.field("expected", expected[i])
 	}
 	return b.Flush()
 }

@@ -43,6 +43,12 @@ type Options struct {
 	// Evidence is how many pieces of evidence [Explain] shows: 0 stands for
 	// 25, less than 0 for all that the finding holds.
 	Evidence int
+	// Commands are what goes on from the finding of an id, each as the words
+	// of a command line, for documents; nil where there are none.
+	Commands func(id string) [][]string
+	// Playbook is what to do about a finding, for documents; nil where there
+	// is none.
+	Playbook func(*finding.Finding) []Section
 }
 
 // Write writes the report in the format of that name. An unknown name is an

@@ -39,6 +39,8 @@ type Options struct {
 	Seed *detection.Seed
 	// Progress, where set, is kept up to date while files are read.
 	Progress *Progress
+
+	visitor func() Visitor // set by Visit
 }
 
 // Progress is how far a scan has come; safe for concurrent use.
@@ -105,26 +107,14 @@ func Compare(ctx context.Context, opts Options, other engine.Options) (before, a
 // evaluate reads the input and gives a result for each set of the engine's
 // options; the first says how many workers read.
 func evaluate(ctx context.Context, opts Options, sets ...engine.Options) ([]*Result, error) {
-	files, problems, cleanup, err := expand(opts.Paths, opts.Stdin)
+	files, problems, cleanup, err := inputs(&opts)
 	defer cleanup()
 	if err != nil {
 		return nil, err
 	}
-	if len(files) == 0 {
-		err := ErrNothing
-		if empty := folders(opts.Paths); len(empty) > 0 {
-			err = fmt.Errorf("%w in %s", err, strings.Join(empty, ", "))
-		}
-		for _, p := range problems {
-			err = fmt.Errorf("%w\n%s: %s", err, p.File, p.Reason)
-		}
+	reg, err := registry(opts.Providers)
+	if err != nil {
 		return nil, err
-	}
-	reg := event.NewRegistry()
-	for _, p := range opts.Providers {
-		if err := p.Register(reg); err != nil {
-			return nil, err
-		}
 	}
 	engines := make([]*engine.Engine, len(sets))
 	for i, set := range sets {
@@ -153,6 +143,34 @@ func evaluate(ctx context.Context, opts Options, sets ...engine.Options) ([]*Res
 		}
 	}
 	return results, nil
+}
+
+// inputs finds the files to read; that there is none is an error which says
+// where none was.
+func inputs(opts *Options) (files []input, problems []finding.Problem, cleanup func(), err error) {
+	files, problems, cleanup, err = expand(opts.Paths, opts.Stdin)
+	if err != nil || len(files) > 0 {
+		return files, problems, cleanup, err
+	}
+	err = ErrNothing
+	if empty := folders(opts.Paths); len(empty) > 0 {
+		err = fmt.Errorf("%w in %s", err, strings.Join(empty, ", "))
+	}
+	for _, p := range problems {
+		err = fmt.Errorf("%w\n%s: %s", err, p.File, p.Reason)
+	}
+	return nil, problems, cleanup, err
+}
+
+// registry holds the catalogues of the clouds.
+func registry(providers []cloud.Provider) (*event.Registry, error) {
+	reg := event.NewRegistry()
+	for _, p := range providers {
+		if err := p.Register(reg); err != nil {
+			return nil, err
+		}
+	}
+	return reg, nil
 }
 
 // conclude fills in what was found.
@@ -198,8 +216,10 @@ type worker struct {
 	collectors []*engine.Collector // one an evaluation
 	coverage   *coverage.Counter
 	seed       *seed.Counter
+	visitor    Visitor
 	tally      tally
 	file       uint32
+	name       string // of the file
 	progress   *Progress
 	unseen     int64 // records not yet told to progress
 }
@@ -227,7 +247,10 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, engines []
 		for _, e := range engines {
 			w.collectors = append(w.collectors, e.Collector())
 		}
-		w.tally.serviceMade = make([]int, len(engines))
+		if opts.visitor != nil {
+			w.visitor = opts.visitor()
+		}
+		w.tally.serviceMade = make([]int, max(len(engines), 1))
 		w.tally.first, w.tally.last = math.MaxInt64, math.MinInt64
 		w.reader = newReader(opts.Providers, shapes, reg)
 		w.reader.ctx = ctx
@@ -265,7 +288,7 @@ func newReader(providers []cloud.Provider, shapes shape.Tables, reg *event.Regis
 }
 
 func (w *worker) read(f int, in input) {
-	w.file = uint32(f)
+	w.file, w.name = uint32(f), in.name
 	w.reader.file(in)
 	w.tally.bytes += w.reader.bytes
 	if w.reader.lost > 0 || w.reader.notLog {
@@ -297,6 +320,10 @@ func (w *worker) record(r *Record, ev *event.Event) {
 	t.logs[r.Log].events++
 	t.first, t.last = min(t.first, ev.Time), max(t.last, ev.Time)
 	w.coverage.Event(ev)
+	if w.visitor != nil {
+		w.visitor.Event(w.name, r, ev)
+		return
+	}
 	if w.seed != nil {
 		w.seed.Event(ev)
 		return

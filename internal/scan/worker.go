@@ -25,6 +25,10 @@ type Record struct {
 	// Raw is the record as it lies in the file; of several records in one
 	// envelope it is the envelope.
 	Raw []byte
+	// Native is the one record that the event was decoded from, in the
+	// provider's own form, whatever it was wrapped in and whatever schema it
+	// had; empty where there is no event.
+	Native []byte
 	// Offset is where Raw lies in the decompressed file.
 	Offset int64
 	// Verdict is Decoded, Skipped or Broken, and Log its class.
@@ -42,6 +46,7 @@ type reader struct {
 	peeler   envelope.Peeler
 	streams  [maxDepth + 1]codec.Stream
 	native   []byte // scratch: a foreign record in native form
+	decoded  []byte // what r.ev was decoded from
 	ev       event.Event
 	rec      Record // what visit is told; here so that it is not made anew
 
@@ -244,6 +249,7 @@ func (r *reader) setRaw(depth int, raw []byte) {
 // decode asks the decoder that knew the last record, then the others.
 func (r *reader) decode(b []byte) (n int, v event.Verdict) {
 	if n, v = r.decoders[r.hint].Decode(b, &r.ev); v != event.NotMine {
+		r.decoded = b[:n]
 		return n, v
 	}
 	for i, d := range r.decoders {
@@ -252,6 +258,7 @@ func (r *reader) decode(b []byte) (n int, v event.Verdict) {
 		}
 		if n, v = d.Decode(b, &r.ev); v != event.NotMine {
 			r.hint = i
+			r.decoded = b[:n]
 			return n, v
 		}
 	}
@@ -390,6 +397,9 @@ func (r *reader) text(text []byte, depth int) {
 func (r *reader) leaf(v event.Verdict) {
 	rec := &r.rec
 	rec.Number, rec.Raw, rec.Offset, rec.Verdict, rec.Log = r.number, r.raw, r.offset, v, r.ev.Log
+	if rec.Native = nil; v == event.Decoded {
+		rec.Native = r.decoded
+	}
 	r.number++
 	r.visit(rec, &r.ev)
 }

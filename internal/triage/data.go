@@ -55,7 +55,8 @@ func table(name, tsv string) map[string]string {
 }
 
 // Notable says of an API whether a call of it matters by itself.
-func Notable(a *event.API) bool {
-	_, ok := followOn()[apiName(a)]
-	return ok
-}
+func Notable(a *event.API) bool { return FollowOn(a) != "" }
+
+// FollowOn says what a call that matters by itself is for: keys, policy,
+// sharing, secrets, logging or compute; "" of any other API.
+func FollowOn(a *event.API) string { return followOn()[apiName(a)] }

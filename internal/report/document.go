@@ -1,0 +1,410 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"vedette/internal/finding"
+	"vedette/internal/term"
+)
+
+// The formats of documents: what a person keeps, hands on or prints.
+const (
+	HTML      Format = "html"      // one page that needs nothing beside it
+	Navigator Format = "navigator" // a layer for MITRE's ATT&CK Navigator
+)
+
+// DocumentFormats lists the formats that [WriteDocument] knows.
+func DocumentFormats() []Format { return []Format{HTML, Markdown, Navigator} }
+
+// WriteDocument writes the report as a document. An unknown format is an error,
+// as is a writer that fails.
+func WriteDocument(w io.Writer, format string, r *finding.Report, opts Options) error {
+	b := bufio.NewWriter(w)
+	var err error
+	switch Format(format) {
+	case HTML:
+		err = writeHTML(b, r, opts)
+	case Markdown:
+		err = writeTicket(b, r, opts)
+	case Navigator:
+		err = writeNavigator(b, r)
+	default:
+		return unknownFormat(format, DocumentFormats())
+	}
+	if err == nil {
+		err = b.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("write report as %s: %w", format, err)
+	}
+	return nil
+}
+
+// Section is a part of a playbook, such as what to preserve.
+type Section struct {
+	Title string
+	Steps []Step
+}
+
+// Step is one thing to do. Commands are ready to paste: whoever makes a step
+// quotes the values in them.
+type Step struct {
+	Text     string
+	Notes    []string
+	Commands []Snippet
+}
+
+// depth is how much of a finding a document shows.
+type depth struct{ apis, evidence, slices int }
+
+// The first findings are shown in full, those further down in less depth, each
+// saying how much is left out: a page of 200 findings over a million calls
+// stays under 5 MB, which a test holds.
+var (
+	full  = depth{apis: 40, evidence: 25, slices: 8}
+	brief = depth{apis: 8, evidence: 5, slices: 3}
+)
+
+const (
+	inFull          = 25 // findings
+	maxDocumentList = 12
+	maxFactList     = 5
+	maxHeatRows     = 40
+	chartCells      = 40 // of a finding
+	heatCells       = 60 // of the whole report
+)
+
+// document is a report as a person reads it, in the order of reading. Strings
+// of the logs stand in it as they are, bounded in length.
+type document struct {
+	Title    string
+	Verdict  string
+	Levels   []levelCount
+	Read     []pair
+	Logs     []finding.LogCount
+	Lost     string // empty where nothing was lost
+	LostAt   []string
+	Coverage coverageView
+	Heat     *heatView
+	Findings []*findingView
+	Aside    []*findingView
+	Notes    []string
+	Version  string
+}
+
+type pair struct{ Name, Value string }
+
+type levelCount struct {
+	Level string
+	N     int
+}
+
+type coverageView struct {
+	Seen  []string
+	Short []pair // what cannot be seen, by verdict, the worst first
+	Blind []blindView
+}
+
+type blindView struct{ Name, Verdict, Blind, Enable string }
+
+// heatView is who called when, over all findings.
+type heatView struct {
+	Ticks []string
+	Step  string
+	Rows  []heatRow
+	More  int // principals not shown
+	Cut   bool
+}
+
+type heatRow struct {
+	Who, Anchor, Text string
+	Level             string
+	Strip             template.HTML
+}
+
+// newDocument puts a report into the order of reading.
+func newDocument(r *finding.Report, opts Options) *document {
+	d := &document{Title: "Discovery in cloud audit logs", Version: opts.Version, Verdict: documentVerdict(r), Notes: r.Summary.Notes}
+	s := &r.Summary
+	for _, l := range []levelCount{{"critical", s.Levels.Critical}, {"high", s.Levels.High}, {"medium", s.Levels.Medium},
+		{"low", s.Levels.Low}, {"informational", s.Levels.Informational}} {
+		d.Levels = append(d.Levels, l)
+	}
+	d.read(s)
+	d.lost(s)
+	d.Coverage = coverageOf(r.Coverage)
+	ids := shortIDs(r.Findings)
+	calls := make([][]seen, len(r.Findings))
+	for i := range r.Findings {
+		calls[i] = timed(r.Findings[i].Evidence)
+		much := brief
+		if i < inFull {
+			much = full
+		}
+		v := newFindingView(&r.Findings[i], ids[i], calls[i], much, opts)
+		if v.Aside == "" {
+			d.Findings = append(d.Findings, v)
+		} else {
+			d.Aside = append(d.Aside, v)
+		}
+	}
+	d.Heat = newHeat(r.Findings, ids, calls)
+	return d
+}
+
+// documentVerdict is the answer in a sentence, without the command that the
+// terminal names: a document is read by those who have no logs.
+func documentVerdict(r *finding.Report) string {
+	text, _, _ := strings.Cut(verdict(r), " `vedette explain")
+	return text
+}
+
+func (d *document) read(s *finding.Summary) {
+	add := func(name, value string) { d.Read = append(d.Read, pair{name, value}) }
+	if s.Files > 0 || s.Records > 0 {
+		add("Input", term.Plural(s.Files, "file")+", "+term.Bytes(s.Bytes)+" decompressed")
+		add("Records", term.Count(s.Records)+": "+term.Plural(s.Events, "event")+", "+term.Count(s.Skipped)+" skipped (not calls), "+term.Count(s.Unparsed)+" unparsed")
+	}
+	if s.Events > 0 {
+		add("Events", span(s.FirstEvent, s.LastEvent))
+		text := term.Count(s.Scoring) + " that count"
+		if s.Duplicates > 0 {
+			text += "; " + term.Plural(s.Duplicates, "copy", "copies") + " left out"
+		}
+		if s.ServiceMade > 0 {
+			text += "; " + term.Count(s.ServiceMade) + " made by the provider itself"
+		}
+		add("Discovery", text)
+	}
+	if len(s.Detections) > 0 {
+		add("Detections", strings.Join(s.Detections, ", "))
+	}
+	if s.Filtered > 0 {
+		add("Left out", term.Plural(s.Filtered, "finding")+" by filters")
+	}
+	d.Logs = s.Logs[:min(len(s.Logs), maxDocumentList)]
+}
+
+func (d *document) lost(s *finding.Summary) {
+	total := max(s.ProblemsTotal, len(s.Problems))
+	if total == 0 && s.Unparsed == 0 {
+		return
+	}
+	d.Lost = term.Plural(total, "problem") + ", " + term.Plural(s.Unparsed, "record") + " unparsed. What else was in these files was read."
+	named := 0
+	groups := problemGroups(s.Problems)
+	for _, g := range groups[:min(len(groups), maxProblems)] {
+		at := g.first.File
+		if g.first.Record > 0 {
+			at += ", record " + term.Count(g.first.Record)
+		}
+		if g.n > 1 {
+			at += " and " + term.Count(g.n-1) + " more of the file"
+		}
+		d.LostAt = append(d.LostAt, at+": "+g.first.Reason)
+		named += g.n
+	}
+	if rest := total - named; rest > 0 {
+		d.LostAt = append(d.LostAt, "and "+term.Count(rest)+" more")
+	}
+}
+
+func coverageOf(rows []finding.Coverage) coverageView {
+	var v coverageView
+	v.Seen = seenRows(rows)
+	for _, c := range blindRows(rows) {
+		verdict := verdictText(c.Verdict)
+		if c.Log == "azure.activity" && c.Verdict == "reads_seen" {
+			verdict = "list-like actions seen, never reads"
+		}
+		v.Blind = append(v.Blind, blindView{coverageName(c), verdict, c.Blind, c.Enable})
+		verdict = strings.ToUpper(verdict[:min(1, len(verdict))]) + verdict[min(1, len(verdict)):]
+		i := slices.IndexFunc(v.Short, func(p pair) bool { return p.Name == verdict })
+		if i < 0 {
+			v.Short = append(v.Short, pair{verdict, coverageName(c)})
+			continue
+		}
+		v.Short[i].Value += ", " + coverageName(c)
+	}
+	return v
+}
+
+// newHeat draws who called when; nil where no finding has a time.
+func newHeat(findings []finding.Finding, ids []string, calls [][]seen) *heatView {
+	type row struct {
+		heatRow
+		events   []seen
+		spans    [][2]seen
+		calls    int
+		findings int
+		priority int
+	}
+	by := map[string]*row{}
+	var rows []*row
+	v := &heatView{}
+	for i := range findings {
+		f := &findings[i]
+		ends := timed([]finding.Evidence{{Time: f.FirstSeen}, {Time: f.LastSeen}})
+		if len(ends) < 2 {
+			continue
+		}
+		key := f.Cloud.Provider + "\x00" + f.Actor.ID
+		r := by[key]
+		if r == nil {
+			r = &row{heatRow: heatRow{Who: who(f), Anchor: ids[i], Level: f.Level}, priority: f.Priority}
+			by[key] = r
+			rows = append(rows, r)
+		}
+		r.events = append(r.events, calls[i]...)
+		r.spans = append(r.spans, [2]seen{ends[0], ends[1]})
+		r.calls += f.Events
+		r.findings++
+		v.Cut = v.Cut || f.EvidenceTotal > len(f.Evidence)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if len(rows) > maxHeatRows {
+		v.More, rows = len(rows)-maxHeatRows, rows[:maxHeatRows]
+	}
+	first, last := rows[0].spans[0][0].at, rows[0].spans[0][1].at
+	for _, r := range rows {
+		for _, s := range r.spans {
+			first, last = earlier(first, s[0].at), later(last, s[1].at)
+		}
+	}
+	a := newAxis(first, last, heatCells)
+	v.Ticks, v.Step = a.ticks(), a.length()
+	tallies, most := make([]*tally, len(rows)), 1
+	for i, r := range rows {
+		tallies[i] = newTally(a.cells)
+		for _, e := range r.events {
+			tallies[i].add(a.cell(e.at), e.Outcome)
+		}
+		for c := range a.cells {
+			most = max(most, tallies[i].answered[c]+tallies[i].denied[c])
+		}
+	}
+	for i, r := range rows {
+		from, to := r.spans[0][0].at, r.spans[0][1].at
+		for _, s := range r.spans {
+			from, to = earlier(from, s[0].at), later(to, s[1].at)
+		}
+		r.Strip = tallies[i].heat(most, a.cell(from), a.cell(to))
+		r.Text = term.Plural(r.calls, "call") + ", " + from.Format("2006-01-02 15:04") + " to " + to.Format("2006-01-02 15:04") + " UTC"
+		if r.findings > 1 {
+			r.Text += ", " + term.Plural(r.findings, "finding")
+		}
+		v.Rows = append(v.Rows, r.heatRow)
+	}
+	return v
+}
+
+// apiGroup is the calls to one service, over time.
+type apiGroup struct {
+	Service string
+	Events  int
+	Rows    []apiRow
+}
+
+type apiRow struct {
+	Name           string
+	Events, Denied int
+	Technique      string
+	Strip          template.HTML
+	Text           string // when, for those who do not see the strip
+}
+
+// matrixView is a finding's APIs by time.
+type matrixView struct {
+	Ticks  []string
+	Step   string
+	Groups []apiGroup
+	More   int    // APIs not shown
+	Cut    string // what of the calls the drawing does not hold
+}
+
+// newMatrix draws when each API was called, services grouped, both by calls.
+func newMatrix(f *finding.Finding, events []seen, most int) *matrixView {
+	if len(f.APIs) == 0 {
+		return nil
+	}
+	v := &matrixView{}
+	type name struct{ service, operation string }
+	by := map[name]*tally{}
+	when := map[name][2]seen{}
+	peak := 1
+	if len(events) > 0 {
+		a := newAxis(events[0].at, events[len(events)-1].at, chartCells)
+		v.Ticks, v.Step = a.ticks(), a.length()
+		for _, e := range events {
+			n := name{e.Service, e.Operation}
+			if by[n] == nil {
+				by[n], when[n] = newTally(a.cells), [2]seen{e, e}
+			}
+			by[n].add(a.cell(e.at), e.Outcome)
+			when[n] = [2]seen{when[n][0], e}
+		}
+		for _, t := range by {
+			peak = max(peak, t.peak())
+		}
+	}
+	if total := max(f.EvidenceTotal, len(f.Evidence)); total > len(events) {
+		v.Cut = "The drawing holds " + term.Count(len(events)) + " of " + term.Plural(total, "call") +
+			", the denied ones and then the earliest; the figures beside it hold all. A scan with a greater --evidence draws more."
+	}
+	order := map[string]int{}
+	for _, api := range f.APIs[:min(len(f.APIs), most)] {
+		i, ok := order[api.Service]
+		if !ok {
+			i = len(v.Groups)
+			order[api.Service] = i
+			v.Groups = append(v.Groups, apiGroup{Service: shortService(api.Service)})
+		}
+		row := apiRow{Name: api.Name, Events: api.Events, Denied: api.Outcomes.Denied, Technique: api.Technique}
+		n := name{api.Service, api.Name}
+		if t := by[n]; t != nil {
+			row.Strip = t.bars(peak)
+			row.Text = "from " + when[n][0].at.Format("15:04:05") + " to " + when[n][1].at.Format("15:04:05")
+		}
+		v.Groups[i].Rows = append(v.Groups[i].Rows, row)
+		v.Groups[i].Events += api.Events
+	}
+	slices.SortStableFunc(v.Groups, func(a, b apiGroup) int { return cmp.Compare(b.Events, a.Events) })
+	v.More = f.DistinctAPIs - min(len(f.APIs), most)
+	return v
+}
+
+// atMost is the first members of a list, each bounded in length, and how many
+// more there are.
+func atMost(list []string, most, total int) []string {
+	shown := slices.Clone(list[:min(len(list), most)])
+	for i := range shown {
+		shown[i] = clipped(shown[i])
+	}
+	if rest := max(total, len(list)) - len(shown); rest > 0 {
+		shown = append(shown, "and "+term.Count(rest)+" more")
+	}
+	return shown
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,85 @@
+package report
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"vedette/internal/finding"
+	"vedette/internal/respond"
+	"vedette/internal/term"
+)
+
+// Whatever a name holds, no format of a playbook has it act.
+func TestPlaybookIsHarmless(t *testing.T) {
+	const name = "\x1b[2J\u202e\x07</script><img src=x onerror=alert(1)>```\n# owned\n| a | [x](javascript:alert(1)) *b*\u0085"
+	f := &finding.Finding{
+		ID: "0123456789abcdef", Cloud: finding.CloudRef{Provider: "aws", Account: finding.Account{ID: name}},
+		Actor:  finding.Actor{Kind: "iam_role", ID: "arn:aws:iam::111122223333:role/" + name, Name: name},
+		Origin: &finding.Origin{ID: "arn:aws:iam::111122223333:user/" + name, Kind: name}, Judgement: finding.Judgement{Level: "high"},
+	}
+	// A name without what does not show itself stands in commands.
+	visible := "``` </script> ```` '\"*"
+	g := *f
+	g.Actor.ID = "arn:aws:iam::111122223333:role/" + visible
+	for _, f := range []*finding.Finding{f, &g} {
+		b, err := respond.For(f, respond.Options{Paths: []string{name, visible}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range PlaybookFormats() {
+			var out bytes.Buffer
+			if err := WritePlaybook(&out, string(format), b, f, Options{Terminal: term.Terminal{Unicode: true, Width: 100}}); err != nil {
+				t.Fatal(err)
+			}
+			text := out.String()
+			if strings.ContainsAny(text, "\x1b\x07\u202e\u0085") {
+				t.Errorf("%s has characters that act", format)
+			}
+			switch format {
+			case JSON:
+				if strings.ContainsAny(text, "<>") {
+					t.Errorf("json has marks of HTML")
+				}
+				var back respond.Playbook
+				if err := json.Unmarshal(out.Bytes(), &back); err != nil || back.Targets[0].Principal != strings.ToValidUTF8(f.Actor.ID, "\ufffd") {
+					t.Errorf("json: %v, %+v", err, back.Targets)
+				}
+			case Markdown:
+				prose := withoutCode(text)
+				for _, bad := range []string{"<img", "</script", "[x](", "\n# owned", "```"} {
+					if strings.Contains(prose, bad) {
+						t.Errorf("markdown has %q outside of code", bad)
+					}
+				}
+			}
+		}
+	}
+	if err := WritePlaybook(&bytes.Buffer{}, "xml", &respond.Playbook{}, nil, Options{}); err == nil {
+		t.Error("an unknown format is no error")
+	}
+}
+
+var fence = regexp.MustCompile("^ *(`{3,})(sh)?$")
+
+// withoutCode takes blocks of code out, as a reader of Markdown does: a block
+// ends at a line of at least as many backticks as began it.
+func withoutCode(text string) string {
+	var out []string
+	open := ""
+	for _, line := range strings.Split(text, "\n") {
+		m := fence.FindStringSubmatch(line)
+		switch {
+		case open == "" && m != nil:
+			open = m[1]
+		case open != "" && m != nil && m[2] == "" && len(m[1]) >= len(open):
+			open = ""
+		case open == "":
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
+}
