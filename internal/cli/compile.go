@@ -19,7 +19,7 @@ import (
 )
 
 type compileCmd struct {
-	Detections []string `arg:"" optional:"" name:"detection" help:"Ids of built-in detections, such as T1580, or detection files."`
+	Detections []string `arg:"" optional:"" name:"detection" help:"Ids of built-in detections, such as T1580, groups of them (related, all), or detection files."`
 	Question   []string `sep:"," placeholder:"ID" help:"Compile hunting questions, such as aws-root-reads, in place of detections; vedette hunt --list has them. Only --cloud, --fields and -o go with it."`
 	Library    string   `type:"path" placeholder:"FILE" help:"File of further questions."`
 	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
@@ -169,21 +169,19 @@ func (c *compileCmd) detections() ([]*detection.Detection, error) {
 	}
 	var list []*detection.Detection
 	for _, name := range c.Detections {
-		d := byID(builtin, name)
-		if d == nil {
-			if d, err = readDetection(name); err != nil {
-				return nil, err
-			}
+		named, err := namedDetections(builtin, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range named {
 			list = append(list, d)
-			continue
-		}
-		list = append(list, d)
-		if c.Output == "" || c.Profile == "seed" {
-			continue
-		}
-		for _, part := range builtin {
-			if part.PartOf == d.ID {
-				list = append(list, part)
+			if !d.Builtin || c.Output == "" || c.Profile == "seed" {
+				continue
+			}
+			for _, part := range builtin {
+				if part.PartOf == d.ID {
+					list = append(list, part)
+				}
 			}
 		}
 	}
