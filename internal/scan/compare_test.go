@@ -31,6 +31,9 @@ func TestCompareIsTwoRuns(t *testing.T) {
 	kind := plan.Tumbling
 	tumbling.Engine.Plans, denied.Engine.Plans = nil, nil
 	for _, d := range list {
+		if d.Group != "" {
+			continue // run when it is asked for
+		}
 		p, err := detection.Lower(d, detection.Options{Kind: &kind, Services: true})
 		if err != nil {
 			t.Fatal(err)
