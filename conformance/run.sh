@@ -33,7 +33,8 @@
 #   hunt     vedette hunt through the clients of DuckDB, PostgreSQL, ClickHouse
 #            (its engine, by chDB) and, not with --quick, Trino, Trino in
 #            Athena's dialect, and Spark: rows equal those of a scan; with the
-#            statements and commands of docs/hunt.md
+#            statements and commands of docs/hunt.md. Hunting questions by the
+#            same clients: rows equal those of a hunt over files
 #   playbook every command of every playbook read by the AWS CLI and, not with
 #            --quick, by the Azure CLI and gcloud; policies by parliament
 #   rehearse attack tests played by the real clients against stand-ins; the
@@ -237,18 +238,43 @@ kql_texts() {
 	rm -rf "$work"
 	return $status
 }
+# kql_questions checks every hunting question in KQL.
+kql_questions() {
+	local work ids
+	work=$(mktemp -d "$peers/kql.XXXXXX") || return 1
+	ids=$("$vedette" hunt --list -f json | python3 -c 'import json, sys; print(",".join(q["id"] for q in json.load(sys.stdin)))') &&
+		"$vedette" compile --question "$ids" -t kusto -o "$work" >/dev/null &&
+		find "$work" -name '*.kql' -print0 | xargs -0 node conformance/siem/kql_check.js --questions "$peers/kql/node_modules"
+	local status=$?
+	rm -rf "$work"
+	return $status
+}
 name="kusto | query | @kusto/language-service-next 12.4.1"
 if command -v node >/dev/null && npm install --silent --no-audit --no-fund --prefix "$peers/kql" @kusto/language-service-next@12.4.1 >/dev/null 2>&1; then
 	check "$name" kql_texts
+	check "kusto | questions | @kusto/language-service-next 12.4.1" kql_questions
 	python=python3 check "kusto | quoting | @kusto/language-service-next 12.4.1" hostile kusto
 else
 	skip "$name" "Node.js or its package is not to be had"
 fi
 
+# answering DIR writes the trails that answer the hunting questions.
+answering() { go test ./internal/cli -count=1 -run 'TestQuestionsAreAnswered$' -question-trails "$1" >/dev/null; }
+
+questions_in_kql() {
+	local work
+	work=$(mktemp -d "$peers/questions.XXXXXX") || return 1
+	answering "$work" && "$python" conformance/siem/kql.py "$vedette" --questions "$work"
+	local status=$?
+	rm -rf "$work"
+	return $status
+}
+
 # duckdb-kql needs another DuckDB than the other checks.
 name="kusto | query, executed | duckdb-kql 1.1.2"
 if venv kql-venv duckdb_kql duckdb-kql==1.1.2 duckdb==2.0.0; then
 	check "$name" "$python" conformance/siem/kql.py "$vedette" --sets "$kqlsets" --cases testdata/cases "${trail[@]}"
+	check "kusto | questions, executed | duckdb-kql 1.1.2" questions_in_kql
 else
 	skip "$name" "it is not to be had"
 fi
@@ -404,6 +430,32 @@ hunt() {
 		skip "$name" "it is not to be had"
 	fi
 }
+# questions ENGINE CLIENT VENV MODULE REQUIREMENT... asks the hunting questions
+# of one engine, over the trails that answer them and others.
+questions() {
+	local engine=$1 name="hunt --engine $1 | questions | $2" trails
+	shift 2
+	wanted "$name" || return 0
+	case " ${hunted[*]} " in *" $engine "*) ;; *) return 0 ;; esac
+	if venv "$@" && { [[ $engine != trino && $engine != athena ]] || trino_peer; }; then
+		trails=$(mktemp -d "$peers/questions.XXXXXX") || return 1
+		if answering "$trails"; then
+			# shellcheck disable=SC2086
+			check "$name" "$python" conformance/siem/questions.py "$vedette" --sets "$huntsets" $few --trails "$trails" --examples examples --trino "$peers/trino" --engines "$engine"
+		else
+			check "$name" false # the questions are not answered over files
+		fi
+		rm -rf "$trails"
+	else
+		skip "$name" "it is not to be had"
+	fi
+}
+questions duckdb "duckdb-cli 1.5.6" venv "duckdb, duckdb_cli" duckdb==1.5.6 duckdb-cli==1.5.6
+questions psql "psql" venv psycopg2 psycopg2-binary==2.9.13
+questions clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0
+questions trino "Trino 476" venv duckdb duckdb==1.5.6
+questions athena "Trino 476, in Athena's dialect" venv duckdb duckdb==1.5.6
+questions spark-sql "Spark 4.3.0" spark-venv pyspark pyspark==4.3.0
 hunt duckdb "duckdb-cli 1.5.6" venv "duckdb, duckdb_cli" duckdb==1.5.6 duckdb-cli==1.5.6
 hunt psql "psql" venv psycopg2 psycopg2-binary==2.9.13
 hunt clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0

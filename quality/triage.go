@@ -124,7 +124,7 @@ func findings(dir string, weights *triage.Weights, opts detection.Options) ([]fi
 	}
 	var plans []*plan.Plan
 	for _, d := range builtin {
-		if d.PartOf != "" {
+		if !d.ByDefault() {
 			continue
 		}
 		p, err := detection.Lower(d, opts)

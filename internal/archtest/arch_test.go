@@ -30,6 +30,8 @@ var rooms = map[string][]string{
 	"archtest":    {},
 	"attack":      {},
 	"footprint":   {},
+	"guide":       {},
+	"hub":         {"event", "plan", "detection", "guide", "attack", "rehearse", "term"},
 	"scenario":    {"footprint"},
 	"rehearse":    {"event", "finding", "footprint", "emulate", "live", "scenario", "triage"},
 	"finding":     {"event"},
@@ -37,6 +39,7 @@ var rooms = map[string][]string{
 	"cloud":       {"event", "codec"},
 	"history":     {},
 	"plan":        {"event"},
+	"question":    {"event", "plan"},
 	"detection":   {"event", "plan"},
 	"seed":        {"event", "detection", "finding", "plan"},
 	"coverage":    {"event", "finding"},
@@ -44,15 +47,15 @@ var rooms = map[string][]string{
 	"engine":      {"event", "plan", "history", "finding"},
 	"triage":      {"event", "history", "finding", "footprint"},
 	"exception":   {"event", "finding", "triage"},
-	"siem":        {"event", "plan", "attack"},
-	"compile":     {"event", "plan", "detection", "cloud", "siem"},
-	"hunt":        {"event", "finding", "siem"},
+	"siem":        {"event", "plan", "question", "attack"},
+	"compile":     {"event", "plan", "question", "detection", "cloud", "siem"},
+	"hunt":        {"event", "finding", "question", "siem"},
 	"respond":     {"event", "finding"},
 	"investigate": {"event", "codec", "finding"},
 	"emulate":     {"event", "codec", "cloud"},
 	"live":        {"event", "finding"},
 	"tune":        {"event", "finding", "triage"},
-	"report":      {"event", "finding", "tune", "respond", "investigate", "rehearse", "term"},
+	"report":      {"event", "finding", "question", "tune", "respond", "investigate", "rehearse", "term"},
 	"scan":        {"event", "codec", "cloud", "history", "detection", "plan", "engine", "triage", "finding", "coverage", "seed"},
 	"store":       {"event", "history", "finding"},
 	"source":      {"event", "codec"},
@@ -177,8 +180,8 @@ func TestProductHasNoCgo(t *testing.T) {
 func TestTermServesPeopleAlone(t *testing.T) {
 	for at, p := range list(t) {
 		if slices.Contains(p.Imports, module+"/internal/term") {
-			if r := roomOf(at); r != "cli" && r != "report" {
-				t.Errorf("%s imports term: only cli and report may", at)
+			if r := roomOf(at); r != "cli" && r != "hub" && r != "report" {
+				t.Errorf("%s imports term: only cli, hub and report may", at)
 			}
 		}
 	}

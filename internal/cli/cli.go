@@ -50,6 +50,7 @@ type grammar struct {
 	Rehearse    rehearseCmd    `cmd:"" help:"Play attack tests with real clients, and prove that the detection fires."`
 	Record      recordCmd      `cmd:"" help:"Record what a cloud would have logged of calls to a stand-in."`
 	Detection   detectionCmd   `cmd:"" help:"Check, list and show detection files."`
+	Hub         hubCmd         `cmd:"" help:"Show, technique by technique, what detects discovery, where logs show it, and what was rehearsed."`
 	Weights     weightsCmd     `cmd:"" help:"Show the weights that priorities are made of."`
 	Catalog     catalogCmd     `cmd:"" help:"List the APIs that Vedette knows, and how it classes them."`
 	Completion  completionCmd  `cmd:"" help:"Write a completion script for a shell."`

@@ -13,7 +13,7 @@ func TestBuiltinRulesFit(t *testing.T) {
 	for _, window := range []string{"tumbling", "overlapping"} {
 		for _, identity := range []string{"principal", "session"} {
 			for _, more := range []string{"", "--package", "--include-services", "--no-dedup", "--package --include-services", "--package --no-dedup", "--include-services --no-dedup"} {
-				args := append([]string{"compile", "T1580", "T1087.004", "-t", "kusto", "-f", "json", "-o", t.TempDir(), "--window", window, "--identity", identity}, strings.Fields(more)...)
+				args := append([]string{"compile", "T1580", "T1087.004", "related", "-t", "kusto", "-f", "json", "-o", t.TempDir(), "--window", window, "--identity", identity}, strings.Fields(more)...)
 				var out, errs bytes.Buffer
 				if code := Main(args, IO{Stdin: &bytes.Buffer{}, Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }}); code != ExitDone {
 					t.Fatalf("%v: exit code %d: %s", args, code, errs.String())
@@ -22,7 +22,7 @@ func TestBuiltinRulesFit(t *testing.T) {
 					Rule, Error, Query string
 					Length, Limit      int
 				}
-				if err := json.Unmarshal(out.Bytes(), &results); err != nil || len(results) < 4 {
+				if err := json.Unmarshal(out.Bytes(), &results); err != nil || len(results) < 16 {
 					t.Fatalf("%v: %d rules, %v", args, len(results), err)
 				}
 				for _, r := range results {

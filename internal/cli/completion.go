@@ -127,7 +127,9 @@ func valuesOf(path string, v *kong.Value, ids []string) []string {
 		return append(slices.Clone(ids), "seed")
 	}
 	switch v.Name {
-	case "detection", "with-detection", "question":
+	case "detection", "with-detection":
+		return append(slices.Clone(ids), "related", allDetections)
+	case "question":
 		return ids
 	}
 	return slices.DeleteFunc(slices.Clone(v.EnumSlice()), func(s string) bool { return s == "" })

@@ -7,6 +7,8 @@ import (
 
 	"vedette/internal/attack"
 	"vedette/internal/detection"
+	"vedette/internal/guide"
+	"vedette/internal/hub"
 	"vedette/internal/term"
 )
 
@@ -79,13 +81,25 @@ func (detectionList) Run(std IO) error {
 		return err
 	}
 	for _, d := range list {
-		fmt.Fprintf(std.Stdout, "%-12s %-8s %s (%s)\n", d.ID, d.Version, d.Name, d.File)
+		fmt.Fprintf(std.Stdout, "%-12s %-8s %s (%s%s)\n", d.ID, d.Version, d.Name, d.File, when(d))
 	}
 	return nil
 }
 
+// when says of a detection that a scan does not run by default when it does.
+func when(d *detection.Detection) string {
+	switch {
+	case d.PartOf != "":
+		return ", part of " + d.PartOf
+	case d.Group != "":
+		return ", runs where it or " + d.Group + " is named"
+	}
+	return ""
+}
+
 type detectionShow struct {
-	Name string `arg:"" help:"Id of a built-in detection, such as T1580, or seed."`
+	Name  string `arg:"" help:"Id of a built-in detection, such as T1580, or seed."`
+	Guide bool   `help:"Show the guide of its technique instead: what it looks like, what to ask first, tuning."`
 }
 
 func (c *detectionShow) Run(std IO) error {
@@ -93,9 +107,12 @@ func (c *detectionShow) Run(std IO) error {
 	if err != nil {
 		return err
 	}
+	if d := byID(list, c.Name); c.Guide && d != nil {
+		return showGuide(d.Techniques[0], std)
+	}
 	names := []string{c.Name + ".yaml"}
 	for _, d := range list {
-		if d.ID == c.Name {
+		if strings.EqualFold(d.ID, c.Name) {
 			names = append(names, d.File[len("builtin/"):])
 		}
 	}
@@ -106,4 +123,17 @@ func (c *detectionShow) Run(std IO) error {
 		}
 	}
 	return usagef("no built-in detection %q: vedette detection list shows them", c.Name)
+}
+
+// showGuide shows the guide of a technique, for a terminal.
+func showGuide(technique string, std IO) error {
+	list, err := guide.Builtin()
+	if err != nil {
+		return err
+	}
+	g := guide.Find(list, technique)
+	if g == nil {
+		return usagef("there is no guide of %s", technique)
+	}
+	return hub.WriteGuideAlone(std.Stdout, g, term.Detect(std.Stdout, std.Getenv))
 }

@@ -123,7 +123,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(work)
-	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md", "docs/playbooks.md", "docs/investigate.md", "docs/report.md"} {
+	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md", "docs/playbooks.md", "docs/investigate.md", "docs/report.md", "docs/questions.md", "docs/guide.md"} {
 		file := filepath.Join(abs, filepath.FromSlash(name))
 		page := readDoc(t, file)
 		writeShownFiles(t, page)
@@ -254,6 +254,29 @@ func writeDoc(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 	t.Logf("%s is written anew", file)
+}
+
+// The techniques of docs/guide.md are those of the program, word for word.
+func TestGuideIsOfTheProgram(t *testing.T) {
+	file := filepath.Join(root, "docs", "guide.md")
+	page := readDoc(t, file)
+	var stdout, stderr bytes.Buffer
+	if code := Main([]string{"hub", "-f", "markdown"}, IO{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Getenv: plainUTF8}); code != 0 {
+		t.Fatal(stderr.String())
+	}
+	const begin, end = "<!-- techniques: generated, do not edit -->\n", "<!-- techniques: end -->"
+	head, rest, ok := strings.Cut(page, begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("docs/guide.md has no place between %q and %q", begin, end)
+	}
+	switch written := head + begin + stdout.String() + end + tail; {
+	case written == page:
+	case *updateDocs:
+		writeDoc(t, file, written)
+	default:
+		t.Error("docs/guide.md is behind guides, detections or rehearsals: run go test ./internal/cli -update-docs")
+	}
 }
 
 // docs/hunt.md has a section for each engine, and field maps that compile for

@@ -276,11 +276,10 @@ func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
 	if c.Live != "" {
 		return c.live(ctx, list, std)
 	}
-	judging, err := c.judging(std)
-	if err != nil {
-		return err
-	}
-	r, err := rehearse.Verify(ctx, c.Dir, list, len(c.IDs) > 0 && !slices.Contains(c.IDs, "all"), judging)
+	must := len(c.IDs) > 0 && !slices.Contains(c.IDs, "all")
+	r, err := rehearse.Verify(ctx, c.Dir, list, must, func(detections []string) (rehearse.Judging, error) {
+		return c.judging(std, detections)
+	})
 	if errors.Is(err, rehearse.ErrNotPlayed) {
 		return usagef("%w: `vedette rehearse run` plays them; --dir and --tests say where and which", err)
 	}
@@ -309,10 +308,15 @@ func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
 	return nil
 }
 
-// judging reads a run's logs as scan does with the same flags.
-func (c *rehearseVerify) judging(std IO) (rehearse.Judging, error) {
+// judging reads a run's logs as scan does with the same flags, and with the
+// detections that a test asks for where the flags name none.
+func (c *rehearseVerify) judging(std IO, detections []string) (rehearse.Judging, error) {
 	var j rehearse.Judging
-	opts, enricher, err := c.counting.options(nil, std, 0)
+	in := c.counting
+	if len(in.Detections) == 0 {
+		in.Detections = detections
+	}
+	opts, enricher, err := in.options(nil, std, 0)
 	if err != nil {
 		return j, err
 	}

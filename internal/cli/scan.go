@@ -35,7 +35,7 @@ import (
 // counting is the flags that say how events are counted; several commands
 // share them.
 type counting struct {
-	Detections      []string `name:"detection" placeholder:"ID|FILE" help:"Run this detection instead of all built-in ones: the id of a built-in one, or a file; may be given again." sep:"none"`
+	Detections      []string `name:"detection" placeholder:"ID|GROUP|FILE" help:"Run this detection instead of the usual ones: the id of a built-in one, a group of them (related, all), or a file; may be given again." sep:"none"`
 	Window          string   `enum:"sliding,tumbling," default:"" help:"Lay all windows so: sliding (a burst is found at every phase) or tumbling (fixed bins). Default: as the detection says."`
 	Identity        string   `enum:"principal,session" default:"principal" help:"Group by principal (the role) or by session. Default: ${default}."`
 	NoDedup         bool     `help:"Count every record: copies of one event, and retries of throttled calls."`
@@ -355,32 +355,58 @@ func (in *counting) plans() ([]*plan.Plan, error) {
 }
 
 // loadDetections gives the detections that are named, by the id of a built-in
-// one or by a file, which it checks; or, where none is named, the built-in
-// ones that are part of no other.
+// one, by a group of them or by a file, which it checks; or, where none is
+// named, the built-in ones that are run by default.
 func loadDetections(names []string) ([]*detection.Detection, error) {
 	builtin, err := detection.Builtin()
 	if err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return slices.DeleteFunc(builtin, func(d *detection.Detection) bool { return d.PartOf != "" }), nil
+		return slices.DeleteFunc(builtin, func(d *detection.Detection) bool { return !d.ByDefault() }), nil
 	}
 	var list []*detection.Detection
 	ids := map[string]string{}
 	for _, name := range names {
-		d := byID(builtin, name)
-		if d == nil {
-			if d, err = readDetection(name); err != nil {
-				return nil, err
+		named, err := namedDetections(builtin, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range named {
+			if other, dup := ids[d.ID]; dup {
+				return nil, usagef("%s and %s are both detection %s", other, name, d.ID)
 			}
+			ids[d.ID] = name
+			list = append(list, d)
 		}
-		if other, dup := ids[d.ID]; dup {
-			return nil, usagef("%s and %s are both detection %s", other, name, d.ID)
-		}
-		ids[d.ID] = name
-		list = append(list, d)
 	}
 	return list, nil
+}
+
+// allDetections is the group of the built-in detections that are part of no
+// other.
+const allDetections = "all"
+
+// namedDetections gives what a name names: a built-in detection, a group of
+// them, or a file.
+func namedDetections(builtin []*detection.Detection, name string) ([]*detection.Detection, error) {
+	if d := byID(builtin, name); d != nil {
+		return []*detection.Detection{d}, nil
+	}
+	var group []*detection.Detection
+	for _, d := range builtin {
+		if d.Group != "" && strings.EqualFold(d.Group, name) || d.PartOf == "" && strings.EqualFold(name, allDetections) {
+			group = append(group, d)
+		}
+	}
+	if group != nil {
+		return group, nil
+	}
+	d, err := readDetection(name)
+	if err != nil {
+		return nil, err
+	}
+	return []*detection.Detection{d}, nil
 }
 
 // byID returns the detection with an id, without letter case, or nil.

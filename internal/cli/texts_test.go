@@ -21,6 +21,7 @@ func TestCompiledTexts(t *testing.T) {
 	work := t.TempDir()
 	for _, args := range [][]string{
 		{"compile", "T1580", "T1580.denied", "T1580.sweep", "T1087.004", "--target", "all", "-o", filepath.Join(work, "vedette")},
+		{"compile", "related", "--target", "kusto,sql:duckdb", "-o", filepath.Join(work, "related")},
 		{"compile", "T1580", "--profile", "seed", "--target", "all", "-o", filepath.Join(work, "seed")},
 	} {
 		var out, errs bytes.Buffer

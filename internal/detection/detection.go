@@ -20,6 +20,9 @@ type Detection struct {
 	// PartOf is the id of the detection that this one goes with: SIEM packages
 	// hold both, and a scan runs the other alone unless it is told to.
 	PartOf string
+	// Group is the name by which detections are run together; a built-in one
+	// of a group is run only where it or its group is named.
+	Group string
 	// Leftover detections see the calls alone that are in no finding of the
 	// others: what is spread too thin for them.
 	Leftover    bool
@@ -46,6 +49,10 @@ type Detection struct {
 	names []named // what include and exclude name, to hold against a catalogue
 	pos   pos
 }
+
+// ByDefault reports whether a scan that names no detection runs this built-in
+// one.
+func (d *Detection) ByDefault() bool { return d.PartOf == "" && d.Group == "" }
 
 // Window is one window of a detection.
 type Window struct {

@@ -54,7 +54,7 @@ func Load(file string, data []byte) (*Detection, error) {
 }
 
 func (r *reader) detection(n *yaml.Node, d *Detection) {
-	m := r.mapping(n, "a detection", "id", "part_of", "leftover", "name", "version", "description", "techniques", "severity", "confidence",
+	m := r.mapping(n, "a detection", "id", "part_of", "group", "leftover", "name", "version", "description", "techniques", "severity", "confidence",
 		"references", "select", "windows", "quiet", "max_length", "false_positives", "examples")
 	if m == nil {
 		return
@@ -66,6 +66,7 @@ func (r *reader) detection(n *yaml.Node, d *Detection) {
 		r.errorf(at(f["id"]), "id is up to 64 letters, digits, dots, dashes and underscores, not %q", d.ID)
 	}
 	d.PartOf = r.either(f["part_of"], "part_of", "")
+	d.Group = r.either(f["group"], "group", "")
 	d.Leftover, _ = r.truth(f["leftover"], "leftover")
 	d.Name = r.text(f["name"], "name")
 	d.Version = r.text(f["version"], "version")

@@ -217,7 +217,7 @@ const (
 )
 
 func addOutcome(o *finding.Outcomes, c *call) {
-	switch c.outcome {
+	switch c.outcome() {
 	case event.OK:
 		o.OK++
 	case event.Denied:
@@ -271,11 +271,11 @@ func (w *groupWorker) count(f *found, m []call) {
 		}
 		a.events++
 		addOutcome(&a.outcomes, c)
-		if c.outcome == event.Denied {
+		if c.outcome() == event.Denied {
 			if f.DenialReasons == nil {
 				f.DenialReasons = map[string]int{}
 			}
-			f.DenialReasons[c.reason.String()]++
+			f.DenialReasons[c.reason().String()]++
 		}
 		if !w.apis[c.api].Global {
 			regions.add(uint32(c.region)+1, 1)
@@ -578,7 +578,7 @@ func (w *groupWorker) evidence(f *found, m []call) {
 		ctx, api := e.contexts.at(c.context), w.apis[c.api]
 		f.Evidence = append(f.Evidence, finding.Evidence{
 			EventID: w.eventID(c), Time: formatTime(c.time), Service: api.Service, Operation: api.Name,
-			Outcome: c.outcome.String(), Account: e.symbols.text(ctx.account),
+			Outcome: c.outcome().String(), Account: e.symbols.text(ctx.account),
 			Region: e.regions.names[c.region], IP: e.symbols.text(ctx.address),
 			At: finding.At{File: w.path(c.file), Record: int(c.record) + 1},
 		})
@@ -586,7 +586,7 @@ func (w *groupWorker) evidence(f *found, m []call) {
 }
 
 func deniedLast(c *call) int {
-	if c.outcome == event.Denied {
+	if c.outcome() == event.Denied {
 		return 0
 	}
 	return 1

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
@@ -13,7 +12,7 @@ import (
 	"vedette/internal/event"
 )
 
-var errTooManyWindows = errors.New("more than 8 windows over all detections")
+var errTooManyWindows = fmt.Errorf("more than %d windows over all detections", maxWindows)
 
 func compareInt[T cmp.Ordered](a, b T) int { return cmp.Compare(a, b) }
 
@@ -168,8 +167,8 @@ func (e *Engine) compareCopies(a, b *call) int {
 	if (a.windows == 0) != (b.windows == 0) {
 		return compareInt(b.windows, a.windows) // what scores goes before a note
 	}
-	if a.context != b.context || a.api != b.api || a.time != b.time || a.outcome != b.outcome ||
-		a.reason != b.reason || a.region != b.region || a.id != b.id || a.target != b.target {
+	if a.context != b.context || a.api != b.api || a.time != b.time || a.outcome() != b.outcome() ||
+		a.reason() != b.reason() || a.region != b.region || a.id != b.id || a.target != b.target {
 		if c := e.compareContent(a, b); c != 0 {
 			return c
 		}
@@ -187,7 +186,7 @@ func (e *Engine) compareContent(a, b *call) int {
 	}
 	if c := cmp.Or(
 		cmp.Compare(a.time, b.time), e.compareContexts(ca, cb),
-		cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.reason, b.reason),
+		cmp.Compare(a.outcome(), b.outcome()), cmp.Compare(a.reason(), b.reason()),
 		strings.Compare(e.regions.names[a.region], e.regions.names[b.region]), e.compareTexts(a.id, b.id),
 	); c != 0 {
 		return c

@@ -22,7 +22,7 @@ import (
 
 // Options says how a run counts.
 type Options struct {
-	// Plans are the detections to run; at most 8 windows in all.
+	// Plans are the detections to run; at most 16 windows in all.
 	Plans []*plan.Plan
 	// BySession groups by session (else credential) instead of by principal.
 	BySession bool
@@ -104,7 +104,7 @@ type window struct {
 	plan   *plan.Plan
 	spec   *plan.Window
 	length int64
-	bit    uint8
+	bit    uint16
 	least  int // calls without which it cannot fire
 }
 
@@ -135,7 +135,7 @@ func New(reg *event.Registry, opts Options) (*Engine, error) {
 	for _, p := range opts.Plans {
 		e.leftover = e.leftover || p.Leftover
 		for i := range p.Windows {
-			if len(e.windows) == 8 {
+			if len(e.windows) == maxWindows {
 				return nil, errTooManyWindows
 			}
 			w := &p.Windows[i]
@@ -206,11 +206,11 @@ func (e *Engine) newMatcher() *plan.Matcher {
 // in order of path, records count from 0. ServiceMade in the result says that
 // the event does not score only because the provider made the call itself.
 func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
-	mask := uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags, ev.Outcome))
+	mask := uint16(c.matcher.Match(ev.API, ev.Log, ev.Flags, ev.Outcome))
 	if mask != 0 || ev.API.Class == event.ClassSession || ev.Has(event.ServiceMade) {
 		// Who called matters; it may turn out that the provider did.
 		ev.Resolve()
-		mask = uint8(c.matcher.Match(ev.API, ev.Log, ev.Flags, ev.Outcome))
+		mask = uint16(c.matcher.Match(ev.API, ev.Log, ev.Flags, ev.Outcome))
 		if len(ev.Grant.Via) > 0 {
 			c.link(ev)
 		}
@@ -230,7 +230,7 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	t := call{
 		time: ev.Time, key: ev.Key, context: e.context(&c.cache, ev), api: ev.API.ID,
 		region: c.region(ev.Region), file: file, record: record,
-		outcome: ev.Outcome, reason: ev.Reason, status: callStatus(min(ev.Rank, maxRank)), windows: mask,
+		answer: answerOf(ev.Outcome, ev.Reason), status: callStatus(min(ev.Rank, maxRank)), windows: mask,
 	}
 	if ev.Shared {
 		t.status |= sharedCall

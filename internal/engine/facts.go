@@ -114,12 +114,12 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 			op.Targets++
 			*seen = 1
 		}
-		switch c.outcome {
+		switch c.outcome() {
 		case event.OK:
 			op.OK++
 		case event.Denied:
 			op.Denied++
-			f.Reasons[c.reason]++
+			f.Reasons[c.reason()]++
 			if *seen == 1 {
 				f.DeniedTargets++
 				*seen = 2

@@ -359,7 +359,7 @@ func (w *groupWorker) members(calls []call, windows []fired, limit int) []call {
 	}
 	marks := w.marks[:end-start]
 	clear(marks)
-	var done [8]int // up to where each window has marked
+	var done [maxWindows]int // up to where each window has marked
 	for i := range windows {
 		f := &windows[i]
 		bit := w.e.windows[f.window].bit

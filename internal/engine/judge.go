@@ -144,7 +144,7 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowe
 
 func (s *share) add(w *groupWorker, c *call) {
 	s.events++
-	if c.outcome == event.Denied {
+	if c.outcome() == event.Denied {
 		s.denied++
 	}
 	if w.kinds.lists[c.api] {

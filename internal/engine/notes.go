@@ -83,7 +83,7 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 		}
 		n := &notes[i]
 		follow := w.follows(n.api)
-		if n.time >= first-int64(writesAround) && n.time <= last+int64(writesAround) && n.outcome == event.OK && (!follow || w.apis[n.api].Class == event.ClassWrite) {
+		if n.time >= first-int64(writesAround) && n.time <= last+int64(writesAround) && n.outcome() == event.OK && (!follow || w.apis[n.api].Class == event.ClassWrite) {
 			changes.add(n.api)
 		}
 		if !follow || n.time < first {
@@ -99,7 +99,7 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 		}
 		*mark = 1
 		f.Follow = append(f.Follow, finding.FollowOn{
-			API: w.apis[n.api], Requests: 1, Time: time.Unix(0, n.time).UTC(), Outcome: n.outcome, EventID: w.eventID(n),
+			API: w.apis[n.api], Requests: 1, Time: time.Unix(0, n.time).UTC(), Outcome: n.outcome(), EventID: w.eventID(n),
 		})
 	}
 	f.Changes = len(changes)
@@ -128,7 +128,7 @@ func (w *groupWorker) factUndone(f *finding.Facts, notes []call) {
 	for i := range f.Follow {
 		undoing := w.undoing(f.Follow[i].API)
 		f.Follow[i].Undone = len(undoing) > 0 && slices.ContainsFunc(notes, func(n call) bool {
-			return n.outcome == event.OK && slices.Contains(undoing, n.api)
+			return n.outcome() == event.OK && slices.Contains(undoing, n.api)
 		})
 	}
 }

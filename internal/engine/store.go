@@ -25,11 +25,24 @@ type call struct {
 	id      uint32  // symbol of the event's id; 0 where the key is the id
 	region  uint16  // number in the engine's table of regions
 	target  [6]byte // hash of what was asked for
-	outcome event.Outcome
-	reason  event.Reason
+	answer  answer
 	status  callStatus
-	windows uint8 // bit i: window i of the engine selects it
+	windows uint16 // bit i: window i of the engine selects it
 }
+
+// maxWindows is how many windows a call has bits for.
+const maxWindows = 16
+
+// answer is a call's outcome, in the low three bits, and what refused it.
+type answer uint8
+
+// Neither may outgrow its bits.
+const _ = uint(1<<3-event.NumOutcomes) + uint(1<<5-event.NumReasons)
+
+func answerOf(o event.Outcome, r event.Reason) answer { return answer(o) | answer(r)<<3 }
+
+func (c *call) outcome() event.Outcome { return event.Outcome(c.answer & (1<<3 - 1)) }
+func (c *call) reason() event.Reason   { return event.Reason(c.answer >> 3) }
 
 // callStatus is the rank of a call among its copies, and whether its key
 // stands for copies in several accounts.
@@ -59,7 +72,8 @@ func (c *call) put(b []byte) {
 	}
 	le.PutUint16(b[44:], c.region)
 	copy(b[46:], c.target[:])
-	b[52], b[53], b[54], b[55] = byte(c.outcome), byte(c.reason), byte(c.status), c.windows
+	b[52], b[53] = byte(c.answer), byte(c.status)
+	le.PutUint16(b[54:], c.windows)
 }
 
 func (c *call) get(b []byte) {
@@ -71,7 +85,7 @@ func (c *call) get(b []byte) {
 	}
 	c.region = le.Uint16(b[44:])
 	copy(c.target[:], b[46:])
-	c.outcome, c.reason, c.status, c.windows = event.Outcome(b[52]), event.Reason(b[53]), callStatus(b[54]), b[55]
+	c.answer, c.status, c.windows = answer(b[52]), callStatus(b[53]), le.Uint16(b[54:])
 }
 
 // record is a fixed-size tuple that a store can hold.

@@ -76,7 +76,7 @@ func (t *tally) add(c *call) {
 	k := try{c.api, c.target}
 	n := t.tries[k]
 	before := n.events()
-	if c.outcome == event.Throttled {
+	if c.outcome() == event.Throttled {
 		n.throttled++
 	} else {
 		n.answered++
@@ -102,7 +102,7 @@ func (t *tally) remove(c *call) {
 	k := try{c.api, c.target}
 	n := t.tries[k]
 	before := n.events()
-	if c.outcome == event.Throttled {
+	if c.outcome() == event.Throttled {
 		n.throttled--
 	} else {
 		n.answered--
@@ -130,7 +130,7 @@ func (e *Engine) retries(calls []call) bool {
 		return false
 	}
 	for i := range calls {
-		if calls[i].outcome == event.Throttled {
+		if calls[i].outcome() == event.Throttled {
 			return true
 		}
 	}

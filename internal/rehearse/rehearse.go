@@ -54,8 +54,11 @@ type Test struct {
 	// real cloud; they only read.
 	Live []live.Call `yaml:"live"`
 
-	Runs   []Run    `yaml:"runs"`
-	Signal []Signal `yaml:"signal"`
+	// Detections are the ids or groups of the detections that judge the test;
+	// those that a scan runs by default where none is named.
+	Detections []string `yaml:"detections"`
+	Runs       []Run    `yaml:"runs"`
+	Signal     []Signal `yaml:"signal"`
 
 	files map[string][]byte // what lies beside test.yaml, by name
 }

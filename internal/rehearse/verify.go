@@ -17,7 +17,7 @@ import (
 	"vedette/internal/triage"
 )
 
-// Judging reads logs as the user's own scan would.
+// Judging reads logs as the user's own scan would, with a set of detections.
 type Judging struct {
 	// Scan gives the report on a folder of logs.
 	Scan func(ctx context.Context, dir string) (*finding.Report, error)
@@ -54,6 +54,9 @@ type Result struct {
 	// Synthetic is why the logs were made and not recorded; empty where real
 	// clients made the calls.
 	Synthetic string `json:"synthetic,omitempty"`
+	// JudgedBy are the detections that the test asks for; empty where those
+	// that a scan runs by default judge it.
+	JudgedBy []string `json:"judged_by,omitempty"`
 
 	Want   string   `json:"want"`
 	Got    string   `json:"got"`
@@ -115,10 +118,17 @@ var ErrNotPlayed = errors.New("no run of these tests is there")
 // the order of the tests. Runs that were not played are left out, or, where all
 // of the tests must have been played, have failed; none at all is
 // [ErrNotPlayed].
-func Verify(ctx context.Context, dir string, tests []*Test, must bool, j Judging) (*Rehearsal, error) {
+//
+// judging gives what judges by the detections that a test names, by those that
+// a scan runs by default where it names none.
+func Verify(ctx context.Context, dir string, tests []*Test, must bool, judging func(detections []string) (Judging, error)) (*Rehearsal, error) {
 	all := &Rehearsal{Results: []Result{}}
 	var absent []Result
 	for _, t := range tests {
+		j, err := judging(t.Detections)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.ID, err)
+		}
 		for i := range t.Runs {
 			r := &t.Runs[i]
 			text, err := os.ReadFile(filepath.Join(dir, t.ID, r.Name, "run.json"))
@@ -164,7 +174,7 @@ func Verify(ctx context.Context, dir string, tests []*Test, must bool, j Judging
 func verify(ctx context.Context, trail string, t *Test, r *Run, played *Played, j Judging) (*Result, error) {
 	res := &Result{
 		Test: t.ID, Run: r.Name, Name: t.Name, About: r.About, Technique: t.Technique, Provider: t.Provider, Kind: t.Kind, Origin: t.Origin,
-		Want: r.Expect.String(), Logs: played.Logs, Calls: played.Calls,
+		JudgedBy: t.Detections, Want: r.Expect.String(), Logs: played.Logs, Calls: played.Calls,
 		NotLogged: total(played.NotLogged), NotImplemented: total(played.NotImplemented),
 	}
 	if t.Recipe != nil {

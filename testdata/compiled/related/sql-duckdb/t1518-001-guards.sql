@@ -1,0 +1,125 @@
+-- Security Software Discovery
+-- T1518.001 1.0.0 (t1518-001-guards), profile vedette. ATT&CK T1518.001. Severity low (a building block; the
+--   detection says medium), confidence medium.
+-- One principal asks which guards an account has: threat detection, configuration recorders, firewalls,
+--   findings, and whether they are on. What infrastructure as code and the page of one security service read
+--   stays below.
+-- Window: tumbling of 15m. Fires at 6 distinct APIs.
+-- Copies of one act, known by the log's own id of it, count once.
+-- Known false positives: Posture management, and auditors; Pages of a console on several security services;
+--   Infrastructure as code that manages several security services.
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail: a table cloudtrail with a JSON column record, one CloudTrail record a row.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.eventSource', '')) AS service,
+      regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role')
+          AND regexp_matches(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/AWSReservedSSO_')
+          THEN concat(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/', regexp_replace(coalesce(record->>'$.userIdentity.arn', ''), '^[^/]*/[^/]*/', '', 'g'))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '') <> ''
+          THEN coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '')
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSAccount' THEN concat('account:', coalesce(record->>'$.userIdentity.accountId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSService' THEN concat('service:', coalesce(record->>'$.userIdentity.invokedBy', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', coalesce(record->>'$.userIdentity.onBehalfOf.identityStoreArn', ''), '/', coalesce(record->>'$.userIdentity.onBehalfOf.userId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE coalesce(record->>'$.userIdentity.type', '') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, coalesce(record->>'$.userIdentity.identityProvider', ''), '/',
+            CASE WHEN coalesce(record->>'$.userIdentity.userName', '') <> '' THEN coalesce(record->>'$.userIdentity.userName', '') ELSE coalesce(record->>'$.userIdentity.principalId', '') END)
+        WHEN coalesce(record->>'$.userIdentity.arn', '') <> '' THEN coalesce(record->>'$.userIdentity.arn', '')
+        ELSE concat('principal:', coalesce(record->>'$.userIdentity.accountId', ''), '/', coalesce(record->>'$.userIdentity.principalId', ''))
+      END AS caller,
+      CASE WHEN coalesce(record->>'$.userIdentity.accountId', '') <> '' THEN coalesce(record->>'$.userIdentity.accountId', '') ELSE coalesce(record->>'$.recipientAccountId', '') END AS account,
+      coalesce(record->>'$.awsRegion', '') AS region,
+      coalesce(record->>'$.sourceIPAddress', '') AS address,
+      coalesce(record->>'$.eventID', '') AS event_id
+    FROM cloudtrail
+    WHERE coalesce(record->>'$.eventName', '') <> '' AND coalesce(record->>'$.eventCategory', '') <> 'Insight'
+      AND NOT (coalesce(record->>'$.userIdentity.type', '') = 'AWSService' OR coalesce(record->>'$.userIdentity.invokedBy', '') <> '' OR coalesce(record->>'$.eventType', '') = 'AwsServiceEvent'
+          OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (service = 'auditmanager.amazonaws.com' AND name = 'ListAssessments'
+      OR service = 'cloudtrail.amazonaws.com' AND name IN ('DescribeTrails', 'GetEventSelectors', 'GetInsightSelectors', 'GetTrailStatus', 'ListEventDataStores', 'ListTrails')
+      OR service = 'config.amazonaws.com' AND name IN ('DescribeComplianceByConfigRule', 'DescribeConfigRules', 'DescribeConfigurationAggregators', 'DescribeConfigurationRecorderStatus', 'DescribeConfigurationRecorders', 'DescribeDeliveryChannelStatus', 'DescribeDeliveryChannels')
+      OR service = 'detective.amazonaws.com' AND name = 'ListGraphs'
+      OR service = 'ec2.amazonaws.com' AND name = 'DescribeFlowLogs'
+      OR service = 'fms.amazonaws.com' AND name IN ('ListMemberAccounts', 'ListPolicies')
+      OR service = 'guardduty.amazonaws.com' AND name IN ('GetAdministratorAccount', 'GetDetector', 'GetFindings', 'GetFindingsStatistics', 'GetMasterAccount', 'ListDetectors', 'ListFilters', 'ListFindings', 'ListIPSets', 'ListMembers', 'ListOrganizationAdminAccounts', 'ListThreatIntelSets')
+      OR service = 'inspector.amazonaws.com' AND name IN ('ListAssessmentRuns', 'ListAssessmentTargets', 'ListAssessmentTemplates', 'ListFindings')
+      OR service = 'inspector2.amazonaws.com' AND name IN ('BatchGetAccountStatus', 'ListCoverage', 'ListDelegatedAdminAccounts', 'ListFindings', 'ListMembers')
+      OR service = 'macie2.amazonaws.com' AND name IN ('DescribeBuckets', 'GetMacieSession', 'ListClassificationJobs', 'ListFindings', 'ListMembers')
+      OR service = 'network-firewall.amazonaws.com' AND name IN ('DescribeFirewall', 'ListFirewallPolicies', 'ListFirewalls')
+      OR service = 'route53resolver.amazonaws.com' AND name = 'ListFirewallRuleGroupAssociations'
+      OR service = 'securityhub.amazonaws.com' AND name IN ('DescribeHub', 'DescribeStandards', 'GetAdministratorAccount', 'GetEnabledStandards', 'GetFindings', 'ListEnabledProductsForImport', 'ListMembers')
+      OR service = 'securitylake.amazonaws.com' AND name IN ('ListDataLakes', 'ListSubscribers')
+      OR service = 'shield.amazonaws.com' AND name IN ('DescribeEmergencyContactSettings', 'DescribeProtection', 'DescribeSubscription', 'GetSubscriptionState', 'ListProtections')
+      OR service = 'wafv2.amazonaws.com' AND name IN ('GetLoggingConfiguration', 'GetWebACL', 'ListIPSets', 'ListResourcesForWebACL', 'ListRuleGroups', 'ListWebACLs'))
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
+      regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', '') <> '' THEN lower(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''))
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '') <> '' THEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '')
+        ELSE concat('redacted:', coalesce(record->>'$.resource.labels.project_id', ''), '/', coalesce(record->>'$.protoPayload.requestMetadata.callerIp', ''))
+      END AS caller,
+      coalesce(record->>'$.resource.labels.project_id', '') AS account,
+      regexp_replace(coalesce(nullif(coalesce(record->>'$.resource.labels.region', ''), ''), nullif(coalesce(record->>'$.resource.labels.location', ''), ''), coalesce(record->>'$.resource.labels.zone', '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
+      coalesce(record->>'$.protoPayload.requestMetadata.callerIp', '') AS address,
+      coalesce(record->>'$.insertId', '') AS event_id
+    FROM gcp_audit
+    WHERE coalesce(record->>'$.protoPayload.methodName', '') <> ''
+      AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (service = 'accesscontextmanager.googleapis.com' AND name IN ('google.identity.accesscontextmanager.AccessContextManager.GetAccessLevel', 'google.identity.accesscontextmanager.AccessContextManager.GetAccessPolicy', 'google.identity.accesscontextmanager.AccessContextManager.GetGcpUserAccessBinding', 'google.identity.accesscontextmanager.AccessContextManager.GetServicePerimeter', 'google.identity.accesscontextmanager.AccessContextManager.ListAccessLevels', 'google.identity.accesscontextmanager.AccessContextManager.ListAccessPolicies', 'google.identity.accesscontextmanager.AccessContextManager.ListAuthorizedOrgsDescs', 'google.identity.accesscontextmanager.AccessContextManager.ListGcpUserAccessBindings', 'google.identity.accesscontextmanager.AccessContextManager.ListServicePerimeters')
+      OR service = 'logging.googleapis.com' AND name IN ('google.logging.ConfigServiceV2.GetBucket', 'google.logging.ConfigServiceV2.GetCmekSettings', 'google.logging.ConfigServiceV2.GetExclusion', 'google.logging.ConfigServiceV2.GetLink', 'google.logging.ConfigServiceV2.GetSink', 'google.logging.ConfigServiceV2.GetView', 'google.logging.ConfigServiceV2.ListBuckets', 'google.logging.ConfigServiceV2.ListExclusions', 'google.logging.ConfigServiceV2.ListLinks', 'google.logging.ConfigServiceV2.ListSinks', 'google.logging.LoggingServiceV2.ListLogViews', 'google.logging.LoggingServiceV2.ListResourceKeys', 'google.logging.LoggingServiceV2.ListResourceValues', 'google.logging.MetricsServiceV2.GetLogMetric', 'google.logging.MetricsServiceV2.ListLogMetrics')
+      OR service = 'orgpolicy.googleapis.com' AND name IN ('google.cloud.orgpolicy.OrgPolicy.ListConstraints', 'google.cloud.orgpolicy.OrgPolicy.ListPolicies')
+      OR service = 'securitycenter.googleapis.com' AND name IN ('google.cloud.securitycenter.SecurityCenter.GetBigQueryExport', 'google.cloud.securitycenter.SecurityCenter.GetFindingExplanation', 'google.cloud.securitycenter.SecurityCenter.GetMuteConfig', 'google.cloud.securitycenter.SecurityCenter.GetNotificationConfig', 'google.cloud.securitycenter.SecurityCenter.ListAssets', 'google.cloud.securitycenter.SecurityCenter.ListEffectiveEventThreatDetectionCustomModules', 'google.cloud.securitycenter.SecurityCenter.ListFindings', 'google.cloud.securitycenter.SecurityCenter.ListMuteConfigs', 'google.cloud.securitycenter.SecurityCenter.ListNotificationConfigs', 'google.cloud.securitycenter.SecurityCenter.ListSources', 'google.cloud.securitycenter.settings.Settings.GetContainerThreatDetectionSettings', 'google.cloud.securitycenter.settings.Settings.GetEventThreatDetectionSettings', 'google.cloud.securitycenter.settings.Settings.GetIntegratedVulnerabilityScannerSettings', 'google.cloud.securitycenter.settings.Settings.GetRapidVulnerabilityDetectionSettings', 'google.cloud.securitycenter.settings.Settings.GetSecurityCenterSettings', 'google.cloud.securitycenter.settings.Settings.GetSecurityHealthAnalyticsSettings', 'google.cloud.securitycenter.settings.Settings.GetUserInterfaceMetadata', 'google.cloud.securitycenter.settings.Settings.GetWebSecurityScannerSettings'))
+),
+windows AS (
+  SELECT
+    time_bucket(INTERVAL 15 MINUTE, ts, TIMESTAMP '1970-01-01') AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    list_slice(list_sort(list(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    list_slice(list_sort(list(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN apis >= 12 THEN 70
+    WHEN apis >= 6 THEN 50
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE (apis >= 6)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

@@ -1,0 +1,127 @@
+-- Cloud Service Discovery (services)
+-- T1526 1.0.0 (t1526-services), profile vedette. ATT&CK T1526. Severity low, confidence medium.
+-- One principal asks within a quarter of an hour which services an account, subscription or project uses:
+--   functions, queues, mail, models, data pipelines, builds, one after the other. Machines, networks and disks
+--   are infrastructure and do not count here.
+-- Window: tumbling of 15m. Fires at 8 distinct APIs.
+-- Copies of one act, known by the log's own id of it, count once.
+-- Known false positives: Posture management and inventory; The landing page of a console that shows what is
+--   used; Infrastructure as code over many serverless services.
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- selection: approximated: an operation that no catalogue lists counts by its verb, even where the log calls it
+--   a write.
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail: a table cloudtrail with a JSON column record, one CloudTrail record a row.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.eventSource', '')) AS service,
+      regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role')
+          AND regexp_matches(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/AWSReservedSSO_')
+          THEN concat(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/', regexp_replace(coalesce(record->>'$.userIdentity.arn', ''), '^[^/]*/[^/]*/', '', 'g'))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '') <> ''
+          THEN coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '')
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSAccount' THEN concat('account:', coalesce(record->>'$.userIdentity.accountId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSService' THEN concat('service:', coalesce(record->>'$.userIdentity.invokedBy', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', coalesce(record->>'$.userIdentity.onBehalfOf.identityStoreArn', ''), '/', coalesce(record->>'$.userIdentity.onBehalfOf.userId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE coalesce(record->>'$.userIdentity.type', '') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, coalesce(record->>'$.userIdentity.identityProvider', ''), '/',
+            CASE WHEN coalesce(record->>'$.userIdentity.userName', '') <> '' THEN coalesce(record->>'$.userIdentity.userName', '') ELSE coalesce(record->>'$.userIdentity.principalId', '') END)
+        WHEN coalesce(record->>'$.userIdentity.arn', '') <> '' THEN coalesce(record->>'$.userIdentity.arn', '')
+        ELSE concat('principal:', coalesce(record->>'$.userIdentity.accountId', ''), '/', coalesce(record->>'$.userIdentity.principalId', ''))
+      END AS caller,
+      CASE WHEN coalesce(record->>'$.userIdentity.accountId', '') <> '' THEN coalesce(record->>'$.userIdentity.accountId', '') ELSE coalesce(record->>'$.recipientAccountId', '') END AS account,
+      coalesce(record->>'$.awsRegion', '') AS region,
+      coalesce(record->>'$.sourceIPAddress', '') AS address,
+      coalesce(record->>'$.eventID', '') AS event_id
+    FROM cloudtrail
+    WHERE coalesce(record->>'$.eventName', '') <> '' AND coalesce(record->>'$.eventCategory', '') <> 'Insight'
+      AND NOT (coalesce(record->>'$.userIdentity.type', '') = 'AWSService' OR coalesce(record->>'$.userIdentity.invokedBy', '') <> '' OR coalesce(record->>'$.eventType', '') = 'AwsServiceEvent'
+          OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (regexp_matches(name, '^([Dd]escribeAlarms|[Gg]et(Account|AccountSendingEnabled|Apis|Connections|Crawlers|Databases|DevEndpoints|DomainNames|Jobs|ModelInvocationLoggingConfiguration|RestApis|SMSAttributes|SMSSandboxAccountStatus|SendQuota|UsagePlans)|[Ll]ist(Brokers|CustomModels|DeliveryStreams|DevEndpoints|Distributions|EmailIdentities|FoundationModels|Identities|InferenceProfiles|KnowledgeBases|Models|NotebookInstances|Pipelines|ProvisionedModelThroughputs|Queues|ServiceQuotas|StateMachines|Streams|Subscriptions|Topics|TrainingJobs))$')
+    OR service = 'athena.amazonaws.com' AND name = 'ListWorkGroups'
+      OR service = 'bedrock.amazonaws.com' AND name = 'ListAgents'
+      OR service = 'cloud9.amazonaws.com' AND name = 'ListEnvironments'
+      OR service = 'codebuild.amazonaws.com' AND name = 'ListProjects'
+      OR service = 'codecommit.amazonaws.com' AND name = 'ListRepositories'
+      OR service = 'codedeploy.amazonaws.com' AND name = 'ListApplications'
+      OR service = 'events.amazonaws.com' AND name = 'ListRules'
+      OR service = 'glue.amazonaws.com' AND name = 'ListJobs'
+      OR service = 'kafka.amazonaws.com' AND name = 'ListClusters'
+      OR service = 'lambda.amazonaws.com' AND name = 'ListFunctions'
+      OR service = 'sagemaker.amazonaws.com' AND name = 'ListEndpoints'
+      OR service = 'servicecatalog-appregistry.amazonaws.com' AND name = 'ListApplications')
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
+      regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', '') <> '' THEN lower(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''))
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '') <> '' THEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '')
+        ELSE concat('redacted:', coalesce(record->>'$.resource.labels.project_id', ''), '/', coalesce(record->>'$.protoPayload.requestMetadata.callerIp', ''))
+      END AS caller,
+      coalesce(record->>'$.resource.labels.project_id', '') AS account,
+      regexp_replace(coalesce(nullif(coalesce(record->>'$.resource.labels.region', ''), ''), nullif(coalesce(record->>'$.resource.labels.location', ''), ''), coalesce(record->>'$.resource.labels.zone', '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
+      coalesce(record->>'$.protoPayload.requestMetadata.callerIp', '') AS address,
+      coalesce(record->>'$.insertId', '') AS event_id
+    FROM gcp_audit
+    WHERE coalesce(record->>'$.protoPayload.methodName', '') <> ''
+      AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (regexp_matches(name, '(^|[.])([Ll]ist(Functions|Queues|Repos|Subscriptions|Topics|Triggers))$')
+    OR service = 'aiplatform.googleapis.com' AND name IN ('google.cloud.aiplatform.DatasetService.ListDatasets', 'google.cloud.aiplatform.EndpointService.ListEndpoints', 'google.cloud.aiplatform.ModelService.ListModels', 'google.cloud.aiplatform.PipelineService.ListPipelineJobs')
+      OR service = 'bigquery.googleapis.com' AND name IN ('datasetservice.list', 'google.cloud.bigquery.DatasetService.ListDatasets')
+      OR service = 'cloudscheduler.googleapis.com' AND name = 'google.cloud.scheduler.CloudScheduler.ListJobs'
+      OR service = 'composer.googleapis.com' AND name = 'google.cloud.orchestration.airflow.service.Environments.ListEnvironments'
+      OR service = 'run.googleapis.com' AND name IN ('google.cloud.run.Jobs.ListJobs', 'google.cloud.run.Services.ListServices')
+      OR service = 'serviceusage.googleapis.com' AND name = 'google.api.serviceusage.ServiceUsage.ListServices'
+      OR service = 'workflows.googleapis.com' AND name = 'google.cloud.workflows.Workflows.ListWorkflows')
+),
+windows AS (
+  SELECT
+    time_bucket(INTERVAL 15 MINUTE, ts, TIMESTAMP '1970-01-01') AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    list_slice(list_sort(list(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    list_slice(list_sort(list(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN apis >= 20 THEN 70
+    WHEN apis >= 8 THEN 50
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE (apis >= 8)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

@@ -1,0 +1,113 @@
+-- Container and Resource Discovery (control-planes)
+-- T1613 1.0.0 (t1613-control-planes), profile vedette. ATT&CK T1613. Severity low (a building block; the
+--   detection says medium), confidence medium.
+-- One principal asks the control planes of containers (ECS, ECR, EKS, GKE, Artifact Registry) for clusters, node
+--   pools, tasks, repositories and images. What a deployment asks about its own service again and again are few
+--   kinds of question. Azure's activity log shows no lists: there it is fetching the credentials of clusters and
+--   registries that counts. What is asked of a cluster's own API is in Kubernetes' audit log, which is not read.
+-- Window: tumbling of 15m. Fires at 6 distinct APIs.
+-- Copies of one act, known by the log's own id of it, count once.
+-- Known false positives: Posture management, and scanners of images; Pages of a console on clusters and
+--   repositories; Tools that fetch the credentials of every cluster for a person who works with all of them.
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail: a table cloudtrail with a JSON column record, one CloudTrail record a row.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.eventSource', '')) AS service,
+      regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role')
+          AND regexp_matches(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/AWSReservedSSO_')
+          THEN concat(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/', regexp_replace(coalesce(record->>'$.userIdentity.arn', ''), '^[^/]*/[^/]*/', '', 'g'))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '') <> ''
+          THEN coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '')
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSAccount' THEN concat('account:', coalesce(record->>'$.userIdentity.accountId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSService' THEN concat('service:', coalesce(record->>'$.userIdentity.invokedBy', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', coalesce(record->>'$.userIdentity.onBehalfOf.identityStoreArn', ''), '/', coalesce(record->>'$.userIdentity.onBehalfOf.userId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE coalesce(record->>'$.userIdentity.type', '') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, coalesce(record->>'$.userIdentity.identityProvider', ''), '/',
+            CASE WHEN coalesce(record->>'$.userIdentity.userName', '') <> '' THEN coalesce(record->>'$.userIdentity.userName', '') ELSE coalesce(record->>'$.userIdentity.principalId', '') END)
+        WHEN coalesce(record->>'$.userIdentity.arn', '') <> '' THEN coalesce(record->>'$.userIdentity.arn', '')
+        ELSE concat('principal:', coalesce(record->>'$.userIdentity.accountId', ''), '/', coalesce(record->>'$.userIdentity.principalId', ''))
+      END AS caller,
+      CASE WHEN coalesce(record->>'$.userIdentity.accountId', '') <> '' THEN coalesce(record->>'$.userIdentity.accountId', '') ELSE coalesce(record->>'$.recipientAccountId', '') END AS account,
+      coalesce(record->>'$.awsRegion', '') AS region,
+      coalesce(record->>'$.sourceIPAddress', '') AS address,
+      coalesce(record->>'$.eventID', '') AS event_id
+    FROM cloudtrail
+    WHERE coalesce(record->>'$.eventName', '') <> '' AND coalesce(record->>'$.eventCategory', '') <> 'Insight'
+      AND NOT (coalesce(record->>'$.userIdentity.type', '') = 'AWSService' OR coalesce(record->>'$.userIdentity.invokedBy', '') <> '' OR coalesce(record->>'$.eventType', '') = 'AwsServiceEvent'
+          OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (service = 'ecr-public.amazonaws.com' AND name IN ('DescribeRegistries', 'DescribeRepositories')
+      OR service = 'ecr.amazonaws.com' AND name IN ('DescribeImageScanFindings', 'DescribeImages', 'DescribeRegistry', 'DescribeRepositories', 'GetLifecyclePolicy', 'GetRegistryPolicy', 'GetRepositoryPolicy', 'ListImages')
+      OR service = 'ecs.amazonaws.com' AND name IN ('DescribeCapacityProviders', 'DescribeClusters', 'DescribeContainerInstances', 'DescribeServices', 'DescribeTaskDefinition', 'DescribeTasks', 'ListAccountSettings', 'ListClusters', 'ListContainerInstances', 'ListServices', 'ListTaskDefinitionFamilies', 'ListTaskDefinitions', 'ListTasks')
+      OR service = 'eks.amazonaws.com' AND name IN ('DescribeAccessEntry', 'DescribeCluster', 'DescribeNodegroup', 'ListAccessEntries', 'ListAddons', 'ListAssociatedAccessPolicies', 'ListClusters', 'ListFargateProfiles', 'ListIdentityProviderConfigs', 'ListNodegroups', 'ListPodIdentityAssociations', 'ListUpdates'))
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
+      regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', '') <> '' THEN lower(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''))
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '') <> '' THEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '')
+        ELSE concat('redacted:', coalesce(record->>'$.resource.labels.project_id', ''), '/', coalesce(record->>'$.protoPayload.requestMetadata.callerIp', ''))
+      END AS caller,
+      coalesce(record->>'$.resource.labels.project_id', '') AS account,
+      regexp_replace(coalesce(nullif(coalesce(record->>'$.resource.labels.region', ''), ''), nullif(coalesce(record->>'$.resource.labels.location', ''), ''), coalesce(record->>'$.resource.labels.zone', '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
+      coalesce(record->>'$.protoPayload.requestMetadata.callerIp', '') AS address,
+      coalesce(record->>'$.insertId', '') AS event_id
+    FROM gcp_audit
+    WHERE coalesce(record->>'$.protoPayload.methodName', '') <> ''
+      AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (service = 'artifactregistry.googleapis.com' AND name IN ('google.devtools.artifactregistry.ArtifactRegistry.GetDockerImage', 'google.devtools.artifactregistry.ArtifactRegistry.GetFile', 'google.devtools.artifactregistry.ArtifactRegistry.GetMavenArtifact', 'google.devtools.artifactregistry.ArtifactRegistry.GetNpmPackage', 'google.devtools.artifactregistry.ArtifactRegistry.GetPackage', 'google.devtools.artifactregistry.ArtifactRegistry.GetProjectSettings', 'google.devtools.artifactregistry.ArtifactRegistry.GetPythonPackage', 'google.devtools.artifactregistry.ArtifactRegistry.GetRepository', 'google.devtools.artifactregistry.ArtifactRegistry.GetTag', 'google.devtools.artifactregistry.ArtifactRegistry.GetVPCSCConfig', 'google.devtools.artifactregistry.ArtifactRegistry.GetVersion', 'google.devtools.artifactregistry.ArtifactRegistry.ListDockerImages', 'google.devtools.artifactregistry.ArtifactRegistry.ListFiles', 'google.devtools.artifactregistry.ArtifactRegistry.ListMavenArtifacts', 'google.devtools.artifactregistry.ArtifactRegistry.ListNpmPackages', 'google.devtools.artifactregistry.ArtifactRegistry.ListPackages', 'google.devtools.artifactregistry.ArtifactRegistry.ListPythonPackages', 'google.devtools.artifactregistry.ArtifactRegistry.ListRepositories', 'google.devtools.artifactregistry.ArtifactRegistry.ListTags', 'google.devtools.artifactregistry.ArtifactRegistry.ListVersions')
+      OR service = 'container.googleapis.com' AND name IN ('google.container.ClusterManager.GetCluster', 'google.container.ClusterManager.GetServerConfig', 'google.container.ClusterManager.ListClusters', 'google.container.ClusterManager.ListNodePools')
+      OR service = 'gkehub.googleapis.com' AND name IN ('google.cloud.gkehub.GkeHub.GetFeature', 'google.cloud.gkehub.GkeHub.GetFleet', 'google.cloud.gkehub.GkeHub.GetMembership', 'google.cloud.gkehub.GkeHub.GetMembershipBinding', 'google.cloud.gkehub.GkeHub.GetMembershipRBACRoleBinding', 'google.cloud.gkehub.GkeHub.GetNamespace', 'google.cloud.gkehub.GkeHub.GetRBACRoleBinding', 'google.cloud.gkehub.GkeHub.GetScope', 'google.cloud.gkehub.GkeHub.ListFeatures', 'google.cloud.gkehub.GkeHub.ListMembershipBindings', 'google.cloud.gkehub.GkeHub.ListMembershipRBACRoleBindings', 'google.cloud.gkehub.GkeHub.ListMemberships', 'google.cloud.gkehub.GkeHub.ListNamespaces', 'google.cloud.gkehub.GkeHub.ListRBACRoleBindings', 'google.cloud.gkehub.GkeHub.ListScopes', 'google.cloud.gkehub.GkeHubMembershipService.GetMembership', 'google.cloud.gkehub.GkeHubMembershipService.ListMemberships'))
+),
+windows AS (
+  SELECT
+    time_bucket(INTERVAL 15 MINUTE, ts, TIMESTAMP '1970-01-01') AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    list_slice(list_sort(list(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    list_slice(list_sort(list(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN apis >= 12 THEN 70
+    WHEN apis >= 6 THEN 50
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE (apis >= 6)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"

@@ -1,0 +1,163 @@
+-- Cloud Storage Object Discovery
+-- T1619 1.0.0 (t1619-contents), profile vedette. ATT&CK T1619. Severity medium, confidence low.
+-- One principal asks which buckets or containers there are and then what is in them, or lists the contents of
+--   very many. Contents are listed in data logs alone, which are off unless somebody switched them on. Asking
+--   about one object, as every application does, does not count.
+-- Window: tumbling of 15m. Fires at 2 distinct APIs and 5 distinct targets, or 60 distinct targets.
+-- Known false positives: A person who clicks through buckets in a console or a storage browser; Backup,
+--   synchronisation and data catalogues, which list what they copy; Lists of many pages, each page being a
+--   request of its own.
+-- WARNING: the Azure activity log has no reads (GET): of it only list-like actions (POST), such as listKeys, are
+--   selected
+-- WARNING: Storage logs calls only where a diagnostic setting of the account sends StorageRead
+-- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
+-- selection of cloudtrail.management, azure.storage: approximated: an operation that no catalogue lists counts
+--   by its verb, even where the log calls it a write.
+-- identity of azure.activity: approximated: without an object id in the claims the caller's name stands for it.
+-- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
+--   name not told apart by client.
+-- event count: approximated: each retry of a throttled call counts.
+-- duplicates of azure.activity: approximated: operations that share a correlation id count once.
+-- slices: impossible: a principal is judged as a whole; nothing is shipped instead.
+-- lineage: impossible: who stands behind a session is not followed; nothing is shipped instead.
+-- Reads cloudtrail: a table cloudtrail with a JSON column record, one CloudTrail record a row.
+-- Reads azure_activity: a table azure_activity with a JSON column record, one row of the activity log as a diagnostic setting writes it.
+-- Reads azure_storage: a table azure_storage with a JSON column record, one resource log of StorageRead a row as a diagnostic setting writes it.
+-- Reads gcp_audit: a table gcp_audit with a JSON column record, one LogEntry with an AuditLog a row.
+WITH calls AS (
+  SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.eventSource', '')) AS service,
+      regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role')
+          AND regexp_matches(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/AWSReservedSSO_')
+          THEN concat(coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', ''), '/', regexp_replace(coalesce(record->>'$.userIdentity.arn', ''), '^[^/]*/[^/]*/', '', 'g'))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('AssumedRole', 'Role', 'FederatedUser')
+          AND coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '') <> ''
+          THEN coalesce(record->>'$.userIdentity.sessionContext.sessionIssuer.arn', '')
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSAccount' THEN concat('account:', coalesce(record->>'$.userIdentity.accountId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'AWSService' THEN concat('service:', coalesce(record->>'$.userIdentity.invokedBy', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') = 'IdentityCenterUser'
+          THEN concat('identitycenter:', coalesce(record->>'$.userIdentity.onBehalfOf.identityStoreArn', ''), '/', coalesce(record->>'$.userIdentity.onBehalfOf.userId', ''))
+        WHEN coalesce(record->>'$.userIdentity.type', '') IN ('SAMLUser', 'WebIdentityUser')
+          THEN concat(CASE coalesce(record->>'$.userIdentity.type', '') WHEN 'SAMLUser' THEN 'saml:' ELSE 'oidc:' END, coalesce(record->>'$.userIdentity.identityProvider', ''), '/',
+            CASE WHEN coalesce(record->>'$.userIdentity.userName', '') <> '' THEN coalesce(record->>'$.userIdentity.userName', '') ELSE coalesce(record->>'$.userIdentity.principalId', '') END)
+        WHEN coalesce(record->>'$.userIdentity.arn', '') <> '' THEN coalesce(record->>'$.userIdentity.arn', '')
+        ELSE concat('principal:', coalesce(record->>'$.userIdentity.accountId', ''), '/', coalesce(record->>'$.userIdentity.principalId', ''))
+      END AS caller,
+      CASE WHEN coalesce(record->>'$.userIdentity.accountId', '') <> '' THEN coalesce(record->>'$.userIdentity.accountId', '') ELSE coalesce(record->>'$.recipientAccountId', '') END AS account,
+      coalesce(record->>'$.awsRegion', '') AS region,
+      coalesce(record->>'$.sourceIPAddress', '') AS address,
+      coalesce(record->>'$.eventID', '') AS event_id,
+      coalesce(record->>'$.requestParameters', '') AS target
+    FROM cloudtrail
+    WHERE coalesce(record->>'$.eventName', '') <> '' AND coalesce(record->>'$.eventCategory', '') <> 'Insight'
+      AND NOT (coalesce(record->>'$.userIdentity.type', '') = 'AWSService' OR coalesce(record->>'$.userIdentity.invokedBy', '') <> '' OR coalesce(record->>'$.eventType', '') = 'AwsServiceEvent'
+          OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
+  ) AS logged
+  WHERE (regexp_matches(name, '^([Ll]ist(Buckets|MultipartUploads|ObjectVersions|Objects|SnapshotBlocks))$'))
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
+      lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
+      CASE
+        WHEN coalesce(record->>'$.identity.claims."http://schemas.microsoft.com/identity/claims/objectidentifier"', '') <> ''
+          THEN concat('entra:', coalesce(record->>'$.identity.claims."http://schemas.microsoft.com/identity/claims/tenantid"', ''), '/',
+            coalesce(record->>'$.identity.claims."http://schemas.microsoft.com/identity/claims/objectidentifier"', ''))
+        ELSE lower(coalesce(record->>'$.identity.claims."http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"', ''))
+      END AS caller,
+      lower(regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
+      '' AS region,
+      coalesce(record->>'$.callerIpAddress', '') AS address,
+      coalesce(record->>'$.correlationId', '') AS event_id,
+      lower(coalesce(record->>'$.resourceId', '')) AS target
+    FROM azure_activity
+    WHERE coalesce(record->>'$.resultType', '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
+  ) AS logged
+  WHERE (service = 'microsoft.storage' AND name = 'storageaccounts/listkeys/action')
+  UNION ALL
+  SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      'microsoft.storage' AS service,
+      lower(coalesce(record->>'$.operationName', '')) AS name,
+      CASE
+        WHEN coalesce(record->>'$.identity.requester.objectId', '') <> ''
+          THEN concat('entra:', coalesce(record->>'$.identity.requester.tenantId', ''), '/', coalesce(record->>'$.identity.requester.objectId', ''))
+        WHEN coalesce(record->>'$.identity.type', '') = 'AccountKey' THEN concat('accountkey:', coalesce(record->>'$.properties.accountName', ''))
+        WHEN coalesce(record->>'$.identity.type', '') = 'SAS' THEN concat('sas:', coalesce(record->>'$.properties.accountName', ''))
+        ELSE concat('anonymous:', coalesce(record->>'$.properties.accountName', ''))
+      END AS caller,
+      lower(regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
+      coalesce(record->>'$.location', '') AS region,
+      regexp_replace(coalesce(record->>'$.callerIpAddress', ''), ':[0-9]+$', '', 'g') AS address,
+      coalesce(record->>'$.correlationId', '') AS event_id,
+      coalesce(record->>'$.uri', '') AS target
+    FROM azure_storage
+  ) AS logged
+  WHERE (regexp_matches(name, '^(findblobsbytags|listblobs|listcontainers|listfilesanddirectories|listfilesystemdir|listfilesystems|listqueues|listshares|listtables|querytables)$'))
+  UNION ALL
+  SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
+  FROM (
+    SELECT
+      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
+      regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
+      CASE
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', '') <> '' THEN lower(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''))
+        WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '') <> '' THEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '')
+        ELSE concat('redacted:', coalesce(record->>'$.resource.labels.project_id', ''), '/', coalesce(record->>'$.protoPayload.requestMetadata.callerIp', ''))
+      END AS caller,
+      coalesce(record->>'$.resource.labels.project_id', '') AS account,
+      regexp_replace(coalesce(nullif(coalesce(record->>'$.resource.labels.region', ''), ''), nullif(coalesce(record->>'$.resource.labels.location', ''), ''), coalesce(record->>'$.resource.labels.zone', '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
+      coalesce(record->>'$.protoPayload.requestMetadata.callerIp', '') AS address,
+      coalesce(record->>'$.insertId', '') AS event_id,
+      coalesce(record->>'$.protoPayload.resourceName', '') AS target
+    FROM gcp_audit
+    WHERE coalesce(record->>'$.protoPayload.methodName', '') <> ''
+      AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
+  ) AS logged
+  WHERE (service = 'storage.googleapis.com' AND name IN ('google.storage.objects.list', 'storage.buckets.list', 'storage.objects.list'))
+),
+windows AS (
+  SELECT
+    time_bucket(INTERVAL 15 MINUTE, ts, TIMESTAMP '1970-01-01') AS window_start, provider, caller, account,
+    count(DISTINCT event_id) AS events,
+    count(DISTINCT api) AS apis,
+    count(DISTINCT target) AS targets,
+    list_slice(list_sort(list(DISTINCT api)), 1, 50) AS api_list,
+    count(DISTINCT CASE WHEN region <> '' THEN region END) AS regions,
+    list_slice(list_sort(list(DISTINCT address) FILTER (WHERE address <> '')), 1, 10) AS addresses,
+    min(ts) AS first_seen,
+    max(ts) AS last_seen
+  FROM calls
+  GROUP BY 1, 2, 3, 4
+)
+SELECT
+  window_start AS "TimeGenerated",
+  provider AS "CloudProvider",
+  caller AS "Identity",
+  account AS "AccountId",
+  events AS "DiscoveryCount",
+  apis AS "DistinctAPIs",
+  targets AS "DistinctTargets",
+  api_list AS "APIList",
+  regions AS "DistinctRegions",
+  addresses AS "SourceIPs",
+  first_seen AS "FirstSeen",
+  last_seen AS "LastSeen",
+  CASE
+    WHEN targets >= 60 THEN 70
+    WHEN apis >= 2 AND targets >= 5 THEN 50
+    ELSE 0
+  END AS "RiskScore"
+FROM windows
+WHERE ((apis >= 2 AND targets >= 5) OR targets >= 60)
+ORDER BY "RiskScore" DESC, "DiscoveryCount" DESC, "CloudProvider", "Identity", "AccountId", "TimeGenerated"
