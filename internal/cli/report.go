@@ -48,7 +48,7 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 		return err
 	}
 	var buf bytes.Buffer
-	opts := report.Options{Version: Version(), Limit: c.Limit, Commands: c.commands(call, saved), Playbook: c.playbook}
+	opts := report.Options{Version: Version(), Limit: c.Limit, Commands: c.commands(call, saved), Playbook: c.playbook(saved)}
 	if err := report.WriteDocument(&buf, c.Format, &res.Report, opts); err != nil {
 		return err
 	}

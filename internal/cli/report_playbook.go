@@ -10,21 +10,28 @@ import (
 
 // playbook is the checklist of a finding in a report: its phases, with what
 // each step stops, leaves valid and breaks. The whole is what the command
-// playbook prints.
-func (c *reportCmd) playbook(f *finding.Finding) []report.Section {
-	book, err := respond.For(f, respond.Options{Paths: c.Paths})
-	if err != nil {
-		return nil // of a type that no playbook is for
+// playbook prints. Commands leave a blank for logs that are not known: those of
+// saved findings.
+func (c *reportCmd) playbook(saved string) func(*finding.Finding) []report.Section {
+	logs := c.Paths
+	if saved != "" {
+		logs = nil
 	}
-	var list []report.Section
-	for _, p := range book.Phases {
-		s := report.Section{Title: p.Title}
-		for i := range p.Steps {
-			s.Steps = append(s.Steps, checklistStep(&p.Steps[i]))
+	return func(f *finding.Finding) []report.Section {
+		book, err := respond.For(f, respond.Options{Paths: logs})
+		if err != nil {
+			return nil // of a type that no playbook is for
 		}
-		list = append(list, s)
+		var list []report.Section
+		for _, p := range book.Phases {
+			s := report.Section{Title: p.Title}
+			for i := range p.Steps {
+				s.Steps = append(s.Steps, checklistStep(&p.Steps[i]))
+			}
+			list = append(list, s)
+		}
+		return list
 	}
-	return list
 }
 
 func checklistStep(s *respond.Step) report.Step {

@@ -116,10 +116,8 @@ type blindView struct{ Name, Verdict, Blind, Enable string }
 func newDocument(r *finding.Report, opts Options) *document {
 	d := &document{Title: "Discovery in cloud audit logs", Version: opts.Version, Verdict: documentVerdict(r), Notes: r.Summary.Notes}
 	s := &r.Summary
-	for _, l := range []levelCount{{"critical", s.Levels.Critical}, {"high", s.Levels.High}, {"medium", s.Levels.Medium},
-		{"low", s.Levels.Low}, {"informational", s.Levels.Informational}} {
-		d.Levels = append(d.Levels, l)
-	}
+	d.Levels = []levelCount{{"critical", s.Levels.Critical}, {"high", s.Levels.High}, {"medium", s.Levels.Medium},
+		{"low", s.Levels.Low}, {"informational", s.Levels.Informational}}
 	d.read(s)
 	d.lost(s)
 	d.Coverage = coverageOf(r.Coverage)
