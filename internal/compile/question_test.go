@@ -78,23 +78,6 @@ func TestHostileQuestions(t *testing.T) {
   benign: [none]
   next: [ask]
   source: chosen
-  calls: {apis: ["x'y.amazonaws.com/Get\"'X"], where: {key: "`+word+`(a|b]"}}
-  by: [principal]
-`))
-	if err == nil {
-		t.Fatal("a bracket without its partner")
-	}
-	list, err = question.Parse("x.yaml", []byte(`
-- id: x
-  title: "X\n*/ DROP TABLE t"
-  question: "Who?\nDROP TABLE t"
-  why: why
-  techniques: [T1580]
-  logs: [cloudtrail.management]
-  reading: read
-  benign: [none]
-  next: [ask]
-  source: chosen
   calls: {apis: ["x'y.amazonaws.com/Get\"'X"], where: {key: "x' OR 1=1; DROP TABLE t; --"}}
   by: [principal]
 `))

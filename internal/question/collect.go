@@ -83,8 +83,11 @@ type call struct {
 	at     int64 // microseconds since 1970
 	id     string
 	before bool // it is one that others must follow
-	values [13]uint32
+	values [numFields]uint32
 }
+
+// numFields is how many fields [Fields] lists.
+const numFields = 13
 
 func (c *call) value(f Field) uint32 { return c.values[slices.Index(fieldOrder, f)] }
 
@@ -288,8 +291,14 @@ func (a *Asked) gathered() ([]call, error) {
 		p.calls = nil
 	}
 	slices.SortFunc(all, func(x, y call) int {
-		if n := cmp.Or(cmp.Compare(x.at, y.at), strings.Compare(x.id, y.id)); n != 0 || x.before != y.before {
-			return cmp.Or(n, cmp.Compare(fmt.Sprint(x.before), fmt.Sprint(y.before)))
+		if n := cmp.Or(cmp.Compare(x.at, y.at), strings.Compare(x.id, y.id)); n != 0 {
+			return n
+		}
+		if x.before != y.before {
+			if x.before {
+				return -1
+			}
+			return 1
 		}
 		for i := range x.values {
 			if x.values[i] != y.values[i] {

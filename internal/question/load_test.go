@@ -10,6 +10,9 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(Fields()) != numFields || Fields()[0] != Principal {
+		t.Errorf("%d fields: calls have room for %d, the principal first", len(Fields()), numFields)
+	}
 	if len(list) < 25 {
 		t.Errorf("%d questions", len(list))
 	}

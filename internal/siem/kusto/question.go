@@ -142,7 +142,6 @@ func (p *asking) stage(s question.Stage, n int, from string) string {
 	newest := func(last question.Span) {
 		p.line("let Recent%d = toscalar(%s | summarize max(ts)) - %s;", n, from, span(time.Duration(last)))
 	}
-
 	switch {
 	case s.After != nil:
 		p.line("let %s = %s", left, from)

@@ -202,10 +202,10 @@ func (p *asking) field(f question.Field, at siem.AskedPlace, role func(siem.Role
 func (p *asking) stage(s question.Stage, n int, from string) string {
 	seen, left := fmt.Sprintf("seen%d", n), fmt.Sprintf("left%d", n)
 	plus := func(x string, s question.Span) string { return p.d.plus(x, time.Duration(s)) }
-	part := func(name, columns, from, where string) {
+	part := func(name, from, where string) {
 		p.text.WriteString(",\n")
 		p.line("%s AS (", name)
-		p.line("  SELECT %s", strings.Join(append([]string{p.columns()}, strings.Fields(columns)...), ", "))
+		p.line("  SELECT %s", p.columns())
 		p.line("  FROM %s", from)
 		p.line("  WHERE %s", where)
 		p.text.WriteString(")")
@@ -222,15 +222,15 @@ func (p *asking) stage(s question.Stage, n int, from string) string {
 	switch {
 	case s.After != nil:
 		windows("max(CASE WHEN earlier = 1 THEN ts END) OVER (PARTITION BY f_principal ORDER BY ts RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS came_before")
-		part(left, "", seen, "earlier = 0 AND f_principal <> '' AND "+plus("came_before", s.After.Within)+" >= ts")
+		part(left, seen, "earlier = 0 AND f_principal <> '' AND "+plus("came_before", s.After.Within)+" >= ts")
 	case s.Rare != nil:
 		v := fieldColumn(s.Rare.Value)
-		part(left, "", from, fmt.Sprintf("%s <> '' AND %s IN (SELECT %s FROM %s GROUP BY %s HAVING count(DISTINCT f_principal) <= %d)\n    AND (SELECT count(DISTINCT f_principal) FROM %s) >= %d",
+		part(left, from, fmt.Sprintf("%s <> '' AND %s IN (SELECT %s FROM %s GROUP BY %s HAVING count(DISTINCT f_principal) <= %d)\n    AND (SELECT count(DISTINCT f_principal) FROM %s) >= %d",
 			v, v, v, from, v, s.Rare.Most, from, s.Rare.Among))
 	case s.First != nil:
 		of, v := fieldColumn(s.First.Of), fieldColumn(s.First.Value)
 		windows("min(ts) OVER (PARTITION BY "+of+") AS caller_since", "min(ts) OVER (PARTITION BY "+of+", "+v+") AS value_since", "max(ts) OVER () AS newest")
-		part(left, "", seen, of+" <> '' AND "+v+" <> '' AND "+plus("caller_since", s.First.Last)+" <= newest AND "+plus("value_since", s.First.Last)+" > newest")
+		part(left, seen, of+" <> '' AND "+v+" <> '' AND "+plus("caller_since", s.First.Last)+" <= newest AND "+plus("value_since", s.First.Last)+" > newest")
 	case s.Silent != nil:
 		of := fieldColumn(s.Silent.Of)
 		windows("max(ts) OVER () AS newest")
@@ -242,7 +242,7 @@ func (p *asking) stage(s question.Stage, n int, from string) string {
 		p.line("    min(CASE WHEN %s THEN ts END) OVER (PARTITION BY %s) AS again_at", recent, of)
 		p.line("  FROM %s", seen)
 		p.text.WriteString(")")
-		part(left, "", fmt.Sprintf("around%d", n), of+" <> '' AND "+recent+" AND "+plus("until_then", s.Silent.Gap)+" <= again_at")
+		part(left, fmt.Sprintf("around%d", n), of+" <> '' AND "+recent+" AND "+plus("until_then", s.Silent.Gap)+" <= again_at")
 	}
 	return left
 }
