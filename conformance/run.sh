@@ -7,6 +7,10 @@
 #   seed     the seed's query executed by DuckDB, row by row: on 100 generated
 #            sets (20 with --quick) and on a captured trail in ../shared/logs
 #   ocsf     OCSF output against the OCSF schema
+#   report   pages opened in Chromium: no message on the console, no request, no
+#            serious violation that axe-core knows, nothing cut off at three
+#            widths, and a million events open in 2 s; the examples, the Invictus
+#            logs where they are, and generated logs
 #   kusto    KQL analysed by Microsoft's Kusto language service, and executed
 #            by duckdb-kql: rows equal those of a scan; packages read by the
 #            models of Azure's SDK
@@ -29,7 +33,8 @@
 #   hunt     vedette hunt through the clients of DuckDB, PostgreSQL, ClickHouse
 #            (its engine, by chDB) and, not with --quick, Trino, Trino in
 #            Athena's dialect, and Spark: rows equal those of a scan; with the
-#            statements and commands of docs/hunt.md
+#            statements and commands of docs/hunt.md. Hunting questions by the
+#            same clients: rows equal those of a hunt over files
 #   playbook every command of every playbook read by the AWS CLI and, not with
 #            --quick, by the Azure CLI and gcloud; policies by parliament
 #   hub      the page of vedette hub in Chromium: no message on the console, no
@@ -174,6 +179,35 @@ else
 	skip "$name" "it is not to be had"
 fi
 
+# browsed opens reports in a browser. Screenshots stay in $peers/report/shots.
+browsed() {
+	local work status
+	work=$(mktemp -d "$peers/report/work.XXXXXX") || return 1
+	"$vedette" report examples -q -o "$work/examples.html" &&
+		if [ -d "$logs/aws/invictus-ir__aws_dataset" ]; then
+			"$vedette" report "$logs/aws/invictus-ir__aws_dataset" -q -o "$work/invictus.html"
+		fi &&
+		go run ./bench/gen -out "$work/logs" -each "$calls" -principals 200 -level 1 >/dev/null &&
+		"$vedette" report "$work/logs" -q -o "$work/generated.html" &&
+		[ "$(wc -c <"$work/generated.html")" -lt 5000000 ] &&
+		node conformance/report/browser.mjs "$peers/report/node_modules" "$browser" "$peers/report/shots" 2000 "$work"/*.html
+	status=$?
+	rm -rf "$work"
+	return $status
+}
+name="report | page | Chromium, axe-core 4.14.1"
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+calls=5000
+[ -n "$whole" ] || calls=250
+if ! wanted "$name"; then
+	:
+elif [ -n "$browser" ] && command -v node >/dev/null &&
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --prefix "$peers/report" playwright-core@1.65.1 axe-core@4.14.1 >/dev/null 2>&1; then
+	check "$name" browsed
+else
+	skip "$name" "Node.js, its packages or a browser is not to be had"
+fi
+
 # hostile TARGET... puts names that try to leave their quotes into queries.
 hostile() {
 	local work
@@ -207,18 +241,43 @@ kql_texts() {
 	rm -rf "$work"
 	return $status
 }
+# kql_questions checks every hunting question in KQL.
+kql_questions() {
+	local work ids
+	work=$(mktemp -d "$peers/kql.XXXXXX") || return 1
+	ids=$("$vedette" hunt --list -f json | python3 -c 'import json, sys; print(",".join(q["id"] for q in json.load(sys.stdin)))') &&
+		"$vedette" compile --question "$ids" -t kusto -o "$work" >/dev/null &&
+		find "$work" -name '*.kql' -print0 | xargs -0 node conformance/siem/kql_check.js --questions "$peers/kql/node_modules"
+	local status=$?
+	rm -rf "$work"
+	return $status
+}
 name="kusto | query | @kusto/language-service-next 12.4.1"
 if command -v node >/dev/null && npm install --silent --no-audit --no-fund --prefix "$peers/kql" @kusto/language-service-next@12.4.1 >/dev/null 2>&1; then
 	check "$name" kql_texts
+	check "kusto | questions | @kusto/language-service-next 12.4.1" kql_questions
 	python=python3 check "kusto | quoting | @kusto/language-service-next 12.4.1" hostile kusto
 else
 	skip "$name" "Node.js or its package is not to be had"
 fi
 
+# answering DIR writes the trails that answer the hunting questions.
+answering() { go test ./internal/cli -count=1 -run 'TestQuestionsAreAnswered$' -question-trails "$1" >/dev/null; }
+
+questions_in_kql() {
+	local work
+	work=$(mktemp -d "$peers/questions.XXXXXX") || return 1
+	answering "$work" && "$python" conformance/siem/kql.py "$vedette" --questions "$work"
+	local status=$?
+	rm -rf "$work"
+	return $status
+}
+
 # duckdb-kql needs another DuckDB than the other checks.
 name="kusto | query, executed | duckdb-kql 1.1.2"
 if venv kql-venv duckdb_kql duckdb-kql==1.1.2 duckdb==2.0.0; then
 	check "$name" "$python" conformance/siem/kql.py "$vedette" --sets "$kqlsets" --cases testdata/cases "${trail[@]}"
+	check "kusto | questions, executed | duckdb-kql 1.1.2" questions_in_kql
 else
 	skip "$name" "it is not to be had"
 fi
@@ -374,6 +433,32 @@ hunt() {
 		skip "$name" "it is not to be had"
 	fi
 }
+# questions ENGINE CLIENT VENV MODULE REQUIREMENT... asks the hunting questions
+# of one engine, over the trails that answer them and others.
+questions() {
+	local engine=$1 name="hunt --engine $1 | questions | $2" trails
+	shift 2
+	wanted "$name" || return 0
+	case " ${hunted[*]} " in *" $engine "*) ;; *) return 0 ;; esac
+	if venv "$@" && { [[ $engine != trino && $engine != athena ]] || trino_peer; }; then
+		trails=$(mktemp -d "$peers/questions.XXXXXX") || return 1
+		if answering "$trails"; then
+			# shellcheck disable=SC2086
+			check "$name" "$python" conformance/siem/questions.py "$vedette" --sets "$huntsets" $few --trails "$trails" --examples examples --trino "$peers/trino" --engines "$engine"
+		else
+			check "$name" false # the questions are not answered over files
+		fi
+		rm -rf "$trails"
+	else
+		skip "$name" "it is not to be had"
+	fi
+}
+questions duckdb "duckdb-cli 1.5.6" venv "duckdb, duckdb_cli" duckdb==1.5.6 duckdb-cli==1.5.6
+questions psql "psql" venv psycopg2 psycopg2-binary==2.9.13
+questions clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0
+questions trino "Trino 476" venv duckdb duckdb==1.5.6
+questions athena "Trino 476, in Athena's dialect" venv duckdb duckdb==1.5.6
+questions spark-sql "Spark 4.3.0" spark-venv pyspark pyspark==4.3.0
 hunt duckdb "duckdb-cli 1.5.6" venv "duckdb, duckdb_cli" duckdb==1.5.6 duckdb-cli==1.5.6
 hunt psql "psql" venv psycopg2 psycopg2-binary==2.9.13
 hunt clickhouse "chDB 4.4.0 in place of the client" venv chdb chdb==4.4.0

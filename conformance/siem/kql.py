@@ -2,6 +2,10 @@
 compares the rows with those of `vedette scan`.
 
     kql.py VEDETTE [--trail DIR] [--sets N]
+    kql.py VEDETTE --questions DIR
+
+With --questions the hunting questions of CloudTrail are asked instead, over the
+trails of that folder, and their rows compared with those of `vedette hunt`.
 
 The table is filled from the raw records here, by the mapping that Azure
 Monitor documents for AWSCloudTrail, with no code of Vedette's.
@@ -11,6 +15,7 @@ import argparse
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 
@@ -81,13 +86,53 @@ def ask(con, query):
     return rows
 
 
+def questions(program, folder):
+    """Compares groups, figures and times of every question's rows. Lists are
+    left out: there are more values in them than the engine is asked for."""
+    trail = [r for r in records(folder) if "eventSource" in r]
+    con = connect(map(row, trail))
+    asked, rows, failed, unsupported = 0, 0, 0, []
+
+    def run(*args):
+        return subprocess.run([program, *args], stdout=subprocess.PIPE, check=True, text=True).stdout
+
+    def key(r):
+        return tuple(str(v).replace(" ", "T").removesuffix("Z") for k, v in sorted(r.items()) if k not in ("question", "evidence") and not k.endswith("_list"))
+
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as f:
+        f.writelines(json.dumps(r) + "\n" for r in trail)
+        f.flush()
+        for q in json.loads(run("hunt", "--list", "-f", "json")):
+            if q["logs"] != ["cloudtrail.management"]:
+                continue
+            query = "\n".join(x for x in run("compile", "--question", q["id"], "-t", "kusto").splitlines() if not x.startswith("//"))
+            want = json.loads(run("hunt", q["id"], f.name, "-q", "-f", "json"))
+            try:
+                got = ask(con, query)
+            except Exception as err:
+                if "unsupported KQL construct" not in str(err):
+                    raise
+                unsupported.append(q["id"])
+                continue
+            asked, rows = asked + 1, rows + len(got)
+            g, w = sorted(map(key, got)), sorted(map(key, want))
+            if g != w:
+                failed += 1
+                print(f"{q['id']}: {len(g)} rows, {len(w)} over files\n  {g[:1]}\n  {w[:1]}")
+    print(f"{asked} questions, {rows} rows by a KQL engine, {failed} differences; words it does not have: {', '.join(unsupported) or 'none'}")
+    sys.exit(1 if failed or rows == 0 or len(unsupported) > 1 else 0)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("vedette")
     p.add_argument("--trail")
     p.add_argument("--cases")
     p.add_argument("--sets", type=int, default=20)
+    p.add_argument("--questions")
     a = p.parse_args()
+    if a.questions:
+        questions(os.path.abspath(a.vedette), a.questions)
     queries = {
         "rows": (compiled(a.vedette, "kusto", "--no-dedup"), ["--rows", "--window", "tumbling", "--no-dedup"]),
         "rows, copies once": (compiled(a.vedette, "kusto"), ["--rows", "--window", "tumbling"]),

@@ -11,17 +11,17 @@ import (
 	"slices"
 	"strings"
 
-	"vedette/internal/cloud/all"
 	"vedette/internal/compile"
 	"vedette/internal/detection"
-	"vedette/internal/event"
 	"vedette/internal/siem"
 	backends "vedette/internal/siem/all"
 	"vedette/internal/term"
 )
 
 type compileCmd struct {
-	Detections []string `arg:"" name:"detection" help:"Ids of built-in detections, such as T1580, groups of them (related, all), or detection files."`
+	Detections []string `arg:"" optional:"" name:"detection" help:"Ids of built-in detections, such as T1580, groups of them (related, all), or detection files."`
+	Question   []string `sep:"," placeholder:"ID" help:"Compile hunting questions, such as aws-root-reads, in place of detections; vedette hunt --list has them. Only --cloud, --fields and -o go with it."`
+	Library    string   `type:"path" placeholder:"FILE" help:"File of further questions."`
 	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
 	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`
 	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`
@@ -39,6 +39,12 @@ func (c *compileCmd) Run(std IO) error {
 	targets, err := c.targets()
 	if err != nil {
 		return err
+	}
+	switch {
+	case len(c.Question) > 0:
+		return c.questions(targets, std)
+	case len(c.Detections) == 0:
+		return usagef("name a detection, or a question with --question")
 	}
 	rules, err := c.rules()
 	if err != nil {
@@ -117,13 +123,11 @@ func (c *compileCmd) rules() ([]*siem.Rule, error) {
 	if c.Package {
 		opts.Schedule = compile.DefaultSchedule()
 	}
-	for _, name := range c.Cloud {
-		i := slices.IndexFunc(event.Clouds(), func(x event.Cloud) bool { return x.String() == name })
-		if i < 0 {
-			return nil, usagef("--cloud: %q is none of aws, azure, gcp", name)
-		}
-		opts.Clouds = append(opts.Clouds, event.Clouds()[i])
+	clouds, err := cloudsOf(c.Cloud)
+	if err != nil {
+		return nil, err
 	}
+	opts.Clouds = clouds
 	list, err := c.detections()
 	if err != nil {
 		return nil, err
@@ -142,11 +146,9 @@ func (c *compileCmd) rules() ([]*siem.Rule, error) {
 		}
 		return []*siem.Rule{r}, nil
 	}
-	reg := event.NewRegistry()
-	for _, p := range all.Providers() {
-		if err := p.Register(reg); err != nil {
-			return nil, err
-		}
+	reg, err := registry()
+	if err != nil {
+		return nil, err
 	}
 	var rules []*siem.Rule
 	for _, d := range list {

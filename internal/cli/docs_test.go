@@ -123,7 +123,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(work)
-	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md", "docs/playbooks.md", "docs/investigate.md", "docs/guide.md"} {
+	for _, name := range []string{"README.md", "docs/cli.md", "docs/coverage.md", "docs/triage.md", "docs/exceptions.md", "docs/hunt.md", "docs/tuning.md", "docs/playbooks.md", "docs/investigate.md", "docs/report.md", "docs/questions.md", "docs/guide.md"} {
 		file := filepath.Join(abs, filepath.FromSlash(name))
 		page := readDoc(t, file)
 		writeShownFiles(t, page)

@@ -23,8 +23,10 @@ import (
 )
 
 type huntCmd struct {
-	Questions []string `arg:"" name:"question" help:"Ids of built-in detections, such as T1580, or detection files."`
-	Engine    string   `required:"" short:"e" placeholder:"NAME" help:"Whose client to run: duckdb, psql, clickhouse, trino or spark-sql."`
+	Questions []string `arg:"" optional:"" name:"question" help:"Ids of questions, such as aws-root-reads, and the logs to ask behind them. With --engine ids of questions, or of built-in detections such as T1580, or detection files."`
+	List      bool     `help:"List the questions, and what each can be asked of."`
+	Library   string   `type:"path" placeholder:"FILE" help:"File of further questions."`
+	Engine    string   `short:"e" placeholder:"NAME" help:"Ask the tables of a database: whose client to run, duckdb, psql, clickhouse, trino or spark-sql."`
 	Client    string   `placeholder:"COMMAND" help:"Run this program instead of the engine's usual one; words before its arguments may follow, as in \"clickhouse local\"."`
 	ClientArg []string `name:"client-arg" placeholder:"ARG" help:"Argument for the client, such as where to connect; may be given again. What stands behind -- is the same." sep:"none"`
 	From      []string `placeholder:"PATTERN" help:"With duckdb: read raw logs in these files instead of tables; a folder stands for all *.json* below it; may be given again." sep:"none"`
@@ -49,6 +51,27 @@ type huntCmd struct {
 
 // Run asks one question after the other.
 func (c *huntCmd) Run(ctx context.Context, std IO) error {
+	library, err := questions(c.Library)
+	if err != nil {
+		return err
+	}
+	if c.List {
+		return c.list(std, library)
+	}
+	asked, paths := named(library, c.Questions)
+	switch {
+	case len(c.Questions) == 0:
+		return usagef("name a question: vedette hunt --list has them")
+	case c.Engine == "":
+		return c.overFiles(ctx, std, asked, paths)
+	case len(asked) > 0:
+		return c.overTables(ctx, std, asked, paths)
+	}
+	return c.detections(ctx, std)
+}
+
+// detections asks tables what detections ask.
+func (c *huntCmd) detections(ctx context.Context, std IO) error {
 	engine, backend, err := c.check()
 	if err != nil {
 		return err
@@ -74,10 +97,11 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 		if err != nil {
 			return err
 		}
-		setup, err := c.tables(r, fields)
+		setup, logs, err := c.tables(r.ID, logsOf(r.Legs, func(l siem.Leg) event.Log { return l.Log }), fields)
 		if err != nil {
 			return err
 		}
+		r.Legs = slices.DeleteFunc(r.Legs, func(l siem.Leg) bool { return !slices.Contains(logs, l.Log) })
 		out, err := backend.Compile(r, fields)
 		if err != nil {
 			return err
@@ -88,7 +112,7 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 		}
 		call := &hunt.Call{Engine: engine, Client: clientCommand(c.Client), Args: c.ClientArg, Setup: setup, Query: query}
 		if c.DryRun {
-			if err := dryRun(std.Stdout, call, out); err != nil {
+			if err := dryRun(std.Stdout, call, out.Query); err != nil {
 				return err
 			}
 		}
@@ -197,28 +221,33 @@ func (c *huntCmd) within(now time.Time) (siem.Range, error) {
 	return r, inOrder(r.Since, r.Until)
 }
 
-// tables puts the user's tables into the field map and leaves out the logs
-// for which there is none. It returns the statements that make tables of raw
+// logsOf are the logs of legs.
+func logsOf[L any](legs []L, log func(L) event.Log) []event.Log {
+	var list []event.Log
+	for _, l := range legs {
+		list = append(list, log(l))
+	}
+	return list
+}
+
+// tables puts the user's tables into the field map, and returns those of the
+// logs that there are tables for and the statements that make tables of raw
 // logs.
-func (c *huntCmd) tables(r *siem.Rule, fields *siem.Fields) (setup string, err error) {
+func (c *huntCmd) tables(id string, logs []event.Log, fields *siem.Fields) (setup string, asked []event.Log, err error) {
 	switch {
 	case len(c.From) > 0:
-		var logs []event.Log
-		for _, l := range r.Legs {
-			logs = append(logs, l.Log)
-		}
 		setup, tables, err := hunt.Files(patterns(c.From), logs)
 		if err != nil {
-			return "", usagef("--from: %w", err)
+			return "", nil, usagef("--from: %w", err)
 		}
 		for l, table := range tables {
 			if m := fields.Logs[l.String()]; m != nil {
 				m.Source, m.Needs = table, "the files named with --from"
 			}
 		}
-		return setup, nil
+		return setup, logs, nil
 	case len(c.Table) == 0:
-		return "", nil
+		return "", logs, nil
 	}
 	named := map[string]bool{}
 	for _, pair := range c.Table {
@@ -226,20 +255,20 @@ func (c *huntCmd) tables(r *siem.Rule, fields *siem.Fields) (setup string, err e
 		log := logOf(fields, name)
 		switch {
 		case !ok || strings.TrimSpace(table) == "":
-			return "", usagef("--table: %q is not NAME=TABLE", pair)
+			return "", nil, usagef("--table: %q is not NAME=TABLE", pair)
 		case log == "":
-			return "", usagef("--table: %q is no log: there are %s", name, strings.Join(logNames(fields), ", "))
+			return "", nil, usagef("--table: %q is no log: there are %s", name, strings.Join(logNames(fields), ", "))
 		case named[log]:
-			return "", usagef("--table: %s is named twice", name)
+			return "", nil, usagef("--table: %s is named twice", name)
 		}
 		named[log] = true
 		fields.Logs[log].Source = table
 	}
-	r.Legs = slices.DeleteFunc(r.Legs, func(l siem.Leg) bool { return !named[l.Log.String()] })
-	if len(r.Legs) == 0 {
-		return "", usagef("--table: %s reads none of the logs that are named", r.ID)
+	asked = slices.DeleteFunc(logs, func(l event.Log) bool { return !named[l.String()] })
+	if len(asked) == 0 {
+		return "", nil, usagef("--table: %s reads none of the logs that are named", id)
 	}
-	return "", nil
+	return "", asked, nil
 }
 
 // logOf is the log class that a table is named for: by its own name, or by
@@ -286,10 +315,10 @@ func clientCommand(s string) []string {
 }
 
 // dryRun prints what would run, as a file that the client takes.
-func dryRun(w io.Writer, call *hunt.Call, out *siem.Output) error {
+func dryRun(w io.Writer, call *hunt.Call, query string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- Runs: %s\n", siem.PlainLine(call.String()))
-	for line := range strings.Lines(out.Query) {
+	for line := range strings.Lines(query) {
 		if !strings.HasPrefix(line, "--") {
 			break
 		}

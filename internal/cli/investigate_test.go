@@ -7,11 +7,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"vedette/internal/finding"
 	"vedette/internal/investigate"
+	"vedette/internal/respond"
 )
 
 // investigated runs the command for JSON with all evidence.
@@ -165,5 +168,27 @@ func TestInvestigateExamples(t *testing.T) {
 	}
 	if len(clouds) != 3 {
 		t.Errorf("findings of %v", clouds)
+	}
+}
+
+// TestGuideLeadsToPhases: what the guide says of the playbook, the playbook
+// has.
+func TestGuideLeadsToPhases(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := Main([]string{"playbook", "--principal-type", "aws_user_key", "-f", "json"}, IO{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Getenv: plainUTF8}); code != ExitDone {
+		t.Fatalf("code %d: %s", code, stderr.String())
+	}
+	var book respond.Playbook
+	if err := json.Unmarshal(stdout.Bytes(), &book); err != nil {
+		t.Fatal(err)
+	}
+	links := regexp.MustCompile(`(?m)^ +playbook: (\S+)$`).FindAllStringSubmatch(string(investigate.GuideFile()), -1)
+	if len(links) == 0 {
+		t.Fatal("the guide leads to no phase")
+	}
+	for _, l := range links {
+		if !slices.ContainsFunc(book.Phases, func(p respond.Phase) bool { return p.ID == l[1] }) {
+			t.Errorf("there is no phase %q", l[1])
+		}
 	}
 }

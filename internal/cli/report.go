@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,12 +29,16 @@ type reportCmd struct {
 	Format   string `short:"f" default:"html" placeholder:"FORMAT" help:"html (one page), markdown (for a ticket) or navigator (a layer for MITRE's ATT&CK Navigator). Default: ${default}."`
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"5000" placeholder:"N|all" help:"Events of a finding that charts and evidence are made of. Default: ${default}."`
+	Limit    int    `default:"200" placeholder:"N" help:"Findings that a page or a text holds (0: all). Default: ${default}."`
 	Quiet    bool   `short:"q" help:"No progress, and no word of what was written."`
 }
 
 func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 	if !slices.Contains(report.DocumentFormats(), report.Format(c.Format)) {
 		return usagef("no format %q: there are %s", c.Format, join(report.DocumentFormats()))
+	}
+	if c.Limit < 0 {
+		return usagef("--limit: %d is no number of findings", c.Limit)
 	}
 	if err := c.filter.check(); err != nil {
 		return err
@@ -43,7 +48,7 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 		return err
 	}
 	var buf bytes.Buffer
-	opts := report.Options{Version: Version(), Commands: c.commands(call, saved), Playbook: c.playbook}
+	opts := report.Options{Version: Version(), Limit: c.Limit, Commands: c.commands(call, saved), Playbook: c.playbook}
 	if err := report.WriteDocument(&buf, c.Format, &res.Report, opts); err != nil {
 		return err
 	}
@@ -52,7 +57,11 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 	} else if err = os.WriteFile(c.Output, buf.Bytes(), 0o600); err != nil {
 		err = fmt.Errorf("-o: %w", err)
 	} else if !c.Quiet {
-		fmt.Fprintf(std.Stdout, "%s written to %s\n", term.Plural(len(res.Report.Findings), "finding"), term.Safe(c.Output))
+		shown := ""
+		if n := len(res.Report.Findings); c.Limit > 0 && n > c.Limit && c.Format != string(report.Navigator) {
+			shown = term.Count(c.Limit) + " of "
+		}
+		fmt.Fprintf(std.Stdout, "%s%s written to %s\n", shown, term.Plural(len(res.Report.Findings), "finding"), term.Safe(filepath.Base(c.Output)))
 	}
 	if err != nil || saved != "" {
 		return err

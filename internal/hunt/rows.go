@@ -31,31 +31,43 @@ var usual = limits{rows: 1 << 20, bytes: 1 << 30}
 // that [siem.Columns] lists and no others.
 func readRows(r io.Reader, most limits) ([]finding.Row, error) {
 	var rows []finding.Row
+	err := eachLine(r, most, func(line []byte) error {
+		row, err := readRow(line)
+		rows = append(rows, row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, compareRows)
+	return rows, nil
+}
+
+// eachLine reads lines that are not empty, within limits.
+func eachLine(r io.Reader, most limits, row func(line []byte) error) error {
 	b := bufio.NewReaderSize(r, 64<<10)
-	total := 0
+	total, rows := 0, 0
 	for n := 1; ; n++ {
 		line, err := readLine(b)
 		total += len(line)
 		switch {
 		case errors.Is(err, errLong):
-			return nil, fmt.Errorf("line %d is longer than %d bytes", n, maxLine)
+			return fmt.Errorf("line %d is longer than %d bytes", n, maxLine)
 		case err != nil && err != io.EOF:
-			return nil, err
+			return err
 		case total > most.bytes:
-			return nil, fmt.Errorf("more than %d bytes: narrow the time with --since and --until", most.bytes)
+			return fmt.Errorf("more than %d bytes: narrow the time with --since and --until", most.bytes)
 		}
 		if line := bytes.TrimSpace(line); len(line) > 0 {
-			row, err := readRow(line)
-			if err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
+			if err := row(line); err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
 			}
-			if rows = append(rows, row); len(rows) > most.rows {
-				return nil, fmt.Errorf("more than %d rows: narrow the time with --since and --until", most.rows)
+			if rows++; rows > most.rows {
+				return fmt.Errorf("more than %d rows: narrow the time with --since and --until", most.rows)
 			}
 		}
 		if err == io.EOF {
-			slices.SortFunc(rows, compareRows)
-			return rows, nil
+			return nil
 		}
 	}
 }
@@ -153,12 +165,14 @@ func (c *columns) count(name string) int {
 
 // time reads microseconds since the Unix epoch, of the years that RFC 3339
 // can write.
-func (c *columns) time(name string) string {
+func (c *columns) time(name string) string { return c.instant(name).Format(time.RFC3339Nano) }
+
+func (c *columns) instant(name string) time.Time {
 	t := time.UnixMicro(c.number(name)).UTC()
 	if t.Year() < 1 || t.Year() > 9999 {
 		c.fail(name)
 	}
-	return t.Format(time.RFC3339Nano)
+	return t
 }
 
 // list reads an array, or the JSON text of one. Engines have no value for a

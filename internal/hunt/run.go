@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vedette/internal/finding"
+	"vedette/internal/question"
 )
 
 const (
@@ -26,11 +27,32 @@ const (
 // `vedette scan --rows`. The error of a client that fails holds what it said,
 // which is not fit for a terminal as it is.
 func (c *Call) Run(ctx context.Context) ([]finding.Row, error) {
+	var rows []finding.Row
+	err := c.run(ctx, func(out io.Reader) (err error) {
+		rows, err = readRows(out, usual)
+		return err
+	})
+	return rows, err
+}
+
+// Ask is Run for the statement of a question; rows are in the order of
+// [question.Compare].
+func (c *Call) Ask(ctx context.Context, q *question.Question) ([]question.Row, error) {
+	var rows []question.Row
+	err := c.run(ctx, func(out io.Reader) (err error) {
+		rows, err = readAnswer(q, out, usual)
+		return err
+	})
+	return rows, err
+}
+
+// run runs the client and gives what it prints to read.
+func (c *Call) run(ctx context.Context, read func(io.Reader) error) error {
 	script := ""
 	if c.Engine.Script != "" {
 		f, err := scriptFile(c.Statements())
 		if err != nil {
-			return nil, err
+			return err
 		}
 		script = f
 		defer os.Remove(script)
@@ -50,15 +72,15 @@ func (c *Call) Run(ctx context.Context) ([]finding.Row, error) {
 	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := cmd.Start(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			return nil, fmt.Errorf("the client of %s is not to be found: %w: install it, or name it with --client", c.Engine.Name, err)
+			return fmt.Errorf("the client of %s is not to be found: %w: install it, or name it with --client", c.Engine.Name, err)
 		}
-		return nil, fmt.Errorf("run %s: %w", name, err)
+		return fmt.Errorf("run %s: %w", name, err)
 	}
-	rows, failed := readRows(out, usual)
+	failed := read(out)
 	if failed != nil {
 		// It may be about to say why. It has not all the time for it.
 		defer time.AfterFunc(leave, cancel).Stop()
@@ -68,11 +90,11 @@ func (c *Call) Run(ctx context.Context) ([]finding.Row, error) {
 	var exit *exec.ExitError
 	switch {
 	case failed != nil && (!errors.As(err, &exit) || exit.ExitCode() < 0):
-		return nil, c.failure(name, nil, said.String(), failed)
+		return c.failure(name, nil, said.String(), failed)
 	case err != nil:
-		return nil, c.failure(name, err, said.String(), failed)
+		return c.failure(name, err, said.String(), failed)
 	}
-	return rows, nil
+	return nil
 }
 
 // failure says what a client did wrong, and all that it said of it.

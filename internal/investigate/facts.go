@@ -63,6 +63,10 @@ func cite(calls []*call, limit int) Cited {
 	return c
 }
 
+// citing lists what stands for each row of a fact first, then all others that
+// it rests on.
+func citing(rows, all []*call, limit int) Cited { return cite(distinct(append(rows, all...)), limit) }
+
 // distinct drops calls that stand twice, and keeps the order.
 func distinct(calls []*call) []*call {
 	seen := map[*call]bool{}
@@ -113,6 +117,8 @@ type Service struct {
 	Writes int    `json:"writes"`
 	Failed int    `json:"failed"` // calls with any outcome but ok
 	Denied int    `json:"denied"`
+	First  string `json:"first"`
+	Last   string `json:"last"`
 }
 
 func activity(s *subject, calls []call, limit int) Activity {
@@ -141,10 +147,11 @@ func span(calls []call) Span {
 		apis[nameOf(c.api)] = true
 		v := by[c.api.Service]
 		if v == nil {
-			v = &Service{Name: c.api.Service}
+			v = &Service{Name: c.api.Service, First: stamp(c.time)}
 			by[c.api.Service] = v
 		}
 		v.Calls++
+		v.Last = stamp(c.time)
 		if c.writes() {
 			s.Writes++
 			v.Writes++
@@ -158,13 +165,28 @@ func span(calls []call) Span {
 		if c.outcome == event.Denied {
 			v.Denied++
 		}
-		count := map[event.Outcome]*int{event.OK: &s.Outcomes.OK, event.Denied: &s.Outcomes.Denied, event.Absent: &s.Outcomes.Absent,
-			event.Throttled: &s.Outcomes.Throttled, event.Invalid: &s.Outcomes.Invalid, event.Other: &s.Outcomes.Other}
-		*count[c.outcome]++
+		*outcomeOf(&s.Outcomes, c.outcome)++
 	}
 	s.APIs, s.ServicesTotal = len(apis), len(by)
 	s.Services = top(by, func(a, b *Service) int { return cmp.Or(b.Calls-a.Calls, strings.Compare(a.Name, b.Name)) })
 	return s
+}
+
+// outcomeOf is where calls of an outcome are counted.
+func outcomeOf(o *finding.Outcomes, outcome event.Outcome) *int {
+	switch outcome {
+	case event.OK:
+		return &o.OK
+	case event.Denied:
+		return &o.Denied
+	case event.Absent:
+		return &o.Absent
+	case event.Throttled:
+		return &o.Throttled
+	case event.Invalid:
+		return &o.Invalid
+	}
+	return &o.Other
 }
 
 // top returns the first values of a map in an order, which must be total.

@@ -58,7 +58,7 @@ func TestFacts(t *testing.T) {
 	if a.Before.Calls != 1 || a.During.Calls != 12 || a.During.APIs != 12 || a.After.Calls != 5 || a.After.Writes != 2 || a.After.Outcomes.Denied != 4 {
 		t.Errorf("activity %+v", a)
 	}
-	if s := a.After.Services; len(s) != 3 || s[0] != (Service{"s3.amazonaws.com", 3, 3, 0, 3, 3}) {
+	if s := a.After.Services; len(s) != 3 || s[0] != (Service{"s3.amazonaws.com", 3, 3, 0, 3, 3, "2026-03-17T13:00:00Z", "2026-03-17T13:02:00Z"}) {
 		t.Errorf("services after %+v", s)
 	}
 	says(t, w, "around", "In the 24 hours after it made 5 calls to 3 operations, 2 of them changes and 4 denied, the last at 2026-03-17 13:11:00.")
@@ -152,6 +152,42 @@ func TestSliceOfAFinding(t *testing.T) {
 		w := run(t, o)
 		if w.Facts.Slice.Calls != calls || w.Facts.Slice.Rest != 3-calls || w.Subject.Finding != "f" {
 			t.Errorf("%s: %+v", name, w.Facts.Slice)
+		}
+	}
+}
+
+// TestOriginOverAccounts: a finding over several accounts is its caller's by
+// name, and of the sessions and keys that it lists.
+func TestOriginOverAccounts(t *testing.T) {
+	there := role("audit", "x", "ASIAX")
+	there["sessionContext"].(object)["sessionIssuer"].(object)["arn"] = "arn:aws:iam::444455556666:role/audit"
+	dir := write(t, 5, aws(1, 0, role("audit", "y", "ASIAY"), "ec2", "DescribeA", nil), aws(2, 1, there, "ec2", "DescribeB", nil),
+		aws(3, 1, role("other", "z", "ASIAZ"), "ec2", "DescribeC", nil), aws(4, 1, role("other", "q", "ASIAQ"), "ec2", "DescribeC", nil))
+	o := options(t, "", 1, dir)
+	o.Finding = findingOf("role/audit", "iam_role", "2026-03-17T12:00:00Z", "2026-03-17T12:02:00Z")
+	o.Finding.Scope, o.Finding.Keys = "origin", []finding.Count{{Name: "ASIAZ", Events: 1}}
+	if w := run(t, o); w.Facts.Activity.During.Calls != 3 || w.Subject.Principal != "role/audit" {
+		t.Errorf("%+v, %+v", w.Subject, w.Facts.Activity.During)
+	}
+}
+
+// TestEvidence: as many as asked for, the rest counted, none twice.
+func TestEvidence(t *testing.T) {
+	o := burst(options(t, deployUID, 1, write(t, 100, append(theft(), busy()...)...)), 0, 5)
+	all := run(t, o)
+	o.Evidence = 2
+	few := run(t, o)
+	for i := range all.Steps {
+		a, f := all.Steps[i].Cited, few.Steps[i].Cited
+		seen := map[string]bool{}
+		for _, e := range a.Evidence {
+			if seen[e.EventID] {
+				t.Errorf("step %s cites %s twice", all.Steps[i].ID, e.EventID)
+			}
+			seen[e.EventID] = true
+		}
+		if len(a.Evidence) != a.EvidenceTotal || f.EvidenceTotal != a.EvidenceTotal || len(f.Evidence) != min(2, a.EvidenceTotal) {
+			t.Errorf("step %s: %d of %d, and %d of %d", all.Steps[i].ID, len(a.Evidence), a.EvidenceTotal, len(f.Evidence), f.EvidenceTotal)
 		}
 	}
 }

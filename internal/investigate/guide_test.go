@@ -98,6 +98,7 @@ func TestWords(t *testing.T) {
 		{joined([]string{"a", "b", "c", "d", "e", "f"}), "a, b, c, d and 2 more"}, {listed([]string{"a"}, 3), "a and 2 more"},
 		{lasting("2026-01-01T00:00:00Z", "2026-01-01T01:30:00Z"), "90 minutes"}, {shortName("arn:aws:iam::1:user/a:b"), "user/a:b"}, {shortName("entra:x/y"), "entra:x/y"},
 		{shortPermission("ec2.amazonaws.com:DescribeA"), "ec2:DescribeA"}, {clock("no time"), "no time"}, {shellQuote("a'b"), `'a'\''b'`},
+		{kindName("iam_user"), "IAM user"}, {kindName("aws_service"), "AWS service"}, {kindName("redacted"), "redacted caller"},
 		{sameClient("[aws-cli/2 md/arch#x m/b,Z md/command#s3.ls]"), "aws-cli/2 md/arch#x"}, {sameClient("gcloud/528 command/gcloud.x invocation-id/ab python/3"), "gcloud/528 python/3"},
 		{pathKind("https://kv.vault.azure.net/secrets/x"), "kv.vault.azure.net"}, {pathKind("projects/p/zones/z/instances/i"), "instances"}, {pathKind("projects/p/global/addresses"), "addresses"},
 	} {

@@ -141,14 +141,13 @@ func Run(opts Options) (*Walk, error) {
 // notes say what did not fit into memory.
 func notes(own *gathered, look *lookout) []string {
 	var list []string
-	if n := own.calls.dropped; n > 0 {
-		list = append(list, fmt.Sprintf("the caller made more calls than are kept: %s that are furthest from the time in question are left out", count(n)))
-	}
-	if n := own.grants.dropped; n > 0 {
-		list = append(list, fmt.Sprintf("more credentials were handed out than are kept: %s that are furthest from the time in question are left out", count(n)))
-	}
-	if n := look.calls.dropped; n > 0 {
-		list = append(list, fmt.Sprintf("others made more calls than are kept: %s that are furthest from the time in question are left out", count(n)))
+	for _, x := range []struct {
+		dropped int
+		what    string
+	}{{own.calls.dropped, "the caller's calls"}, {own.grants.dropped, "the calls that hand out credentials"}, {look.calls.dropped, "others' calls"}} {
+		if x.dropped > 0 {
+			list = append(list, fmt.Sprintf("%s of %s are left out, which are more than are kept: those furthest from the time in question, and the latest of it", count(x.dropped), x.what))
+		}
 	}
 	return list
 }

@@ -99,9 +99,9 @@ func (a *Activity) tables() []Table {
 func (s *Span) tables(title string) []Table {
 	rows := make([][]string, len(s.Services))
 	for i, v := range s.Services {
-		rows[i] = []string{shortService(v.Name), count(v.Calls), count(v.Reads), count(v.Writes), count(v.Failed), count(v.Denied)}
+		rows[i] = []string{shortService(v.Name), count(v.Calls), count(v.Reads), count(v.Writes), count(v.Failed), count(v.Denied), clock(v.First), clock(v.Last)}
 	}
-	return made(title, "*SERVICE,#CALLS,#READS,#WRITES,#FAILED,#DENIED", rows, s.ServicesTotal)
+	return made(title, "*SERVICE,#CALLS,#READS,#WRITES,#FAILED,#DENIED,FIRST (UTC),LAST (UTC)", rows, s.ServicesTotal)
 }
 
 func (c *Changes) tables() []Table {

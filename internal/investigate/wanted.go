@@ -64,6 +64,7 @@ func changes(s *subject, calls []call, look *lookout, limit int) Changes {
 	}
 	out := Changes{Opened: []Holder{}}
 	by := map[group]*Change{}
+	var rests []*call
 	kinds := map[string]*Count{}
 	add := func(c *call) {
 		kind := s.opts.Follow(c.api)
@@ -71,6 +72,7 @@ func changes(s *subject, calls []call, look *lookout, limit int) Changes {
 			return
 		}
 		out.Calls++
+		rests = append(rests, c)
 		if c.outcome == event.OK {
 			out.Succeeded++
 		}
@@ -136,8 +138,7 @@ func changes(s *subject, calls []call, look *lookout, limit int) Changes {
 	for i := range out.Rows {
 		cited = append(cited, out.Rows[i].at)
 	}
-	out.Cited = cite(cited, limit)
-	out.EvidenceTotal = out.Calls
+	out.Cited = citing(cited, rests, limit)
 	return out
 }
 
@@ -185,6 +186,7 @@ func denials(calls []call, limit int) Denials {
 		reason     event.Reason
 	}
 	var out Denials
+	var rests []*call
 	by := map[group]*Denial{}
 	over := map[group]map[string]bool{}
 	reasons := map[string]*Count{}
@@ -194,6 +196,7 @@ func denials(calls []call, limit int) Denials {
 			continue
 		}
 		out.Calls++
+		rests = append(rests, c)
 		name, stated := c.api.Service+":"+c.api.Name, false
 		if c.detail != nil && c.detail.permission != "" {
 			name, stated = c.detail.permission, true
@@ -228,8 +231,7 @@ func denials(calls []call, limit int) Denials {
 	for i := range out.Rows {
 		cited = append(cited, out.Rows[i].at)
 	}
-	out.Cited = cite(cited, limit)
-	out.EvidenceTotal = out.Calls
+	out.Cited = citing(cited, rests, limit)
 	return out
 }
 
@@ -272,11 +274,13 @@ type Resource struct {
 func resources(calls []call, limit int) Resources {
 	by := map[resource]*Resource{}
 	kinds := map[string]*Count{}
+	var rests []*call
 	for i := range calls {
 		c := &calls[i]
-		if c.detail == nil {
+		if c.detail == nil || len(c.detail.resources) == 0 {
 			continue
 		}
+		rests = append(rests, c)
 		for _, r := range c.detail.resources {
 			x := by[r]
 			if x == nil {
@@ -305,7 +309,6 @@ func resources(calls []call, limit int) Resources {
 	for i := range out.Rows {
 		cited = append(cited, out.Rows[i].at)
 	}
-	out.Cited = cite(distinct(cited), limit)
-	out.EvidenceTotal = max(out.RowsTotal, len(out.Evidence))
+	out.Cited = citing(cited, rests, limit)
 	return out
 }

@@ -17,7 +17,7 @@ var words = template.FuncMap{
 	"between":  lasting,
 	"name":     shortName,
 	"quote":    shellQuote,
-	"words":    func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	"kind":     kindName,
 	"joined":   joined,
 	"services": func(list []string) string { return joined(strings.Split(shortServices(list), ", ")) },
 	"lacked":   shortPermission,
@@ -74,6 +74,25 @@ func lasting(first, last string) string {
 		return plural(int(d/time.Hour), "hour")
 	}
 	return plural(int(d/(24*time.Hour)), "day")
+}
+
+// kindName is the name of a kind of principal, in words.
+func kindName(kind string) string {
+	words := strings.Split(kind, "_")
+	for i, w := range words {
+		switch w {
+		case "aws", "iam", "sso", "saml":
+			words[i] = strings.ToUpper(w)
+		case "google", "entra":
+			words[i] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	text := strings.Join(words, " ")
+	switch kind {
+	case "unknown", "anonymous", "redacted":
+		return text + " caller"
+	}
+	return text
 }
 
 // shortName is what an ARN or a typed key ends with: "user/ada", "role/x".

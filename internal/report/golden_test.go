@@ -130,7 +130,7 @@ func TestPagesAreHarmless(t *testing.T) {
 	}
 	root := readSchema(t)
 	rapid.Check(t, func(t *rapid.T) {
-		check(t, drawReport(t, root), term.Terminal{Width: rapid.IntRange(60, 200).Draw(t, "width"), Unicode: rapid.Bool().Draw(t, "unicode")})
+		check(t, drawReport(t, root), term.Terminal{Interactive: true, Width: rapid.IntRange(60, 200).Draw(t, "width"), Unicode: rapid.Bool().Draw(t, "unicode")})
 	})
 }
 

@@ -249,6 +249,19 @@ func TestPageIsComplete(t *testing.T) {
 	}
 }
 
+// What a limit leaves out is counted.
+func TestDocumentLimit(t *testing.T) {
+	for format, want := range map[Format]string{HTML: "and 2 more findings, lower in order", Markdown: "and 2 more findings, lower in order"} {
+		var b bytes.Buffer
+		if err := WriteDocument(&b, string(format), threeClouds(), Options{Limit: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "payments-prod.iam") {
+			t.Errorf("%s: not limited, or not said", format)
+		}
+	}
+}
+
 func pageText(doc *html.Node) string {
 	var b strings.Builder
 	for n := range doc.Descendants() {

@@ -31,6 +31,9 @@ func writeTicket(w *bufio.Writer, r *finding.Report, opts Options) error {
 		}
 		m.table([]string{"Id", "Who", "Because"}, rows)
 	}
+	if d.More > 0 {
+		m.paragraph("and " + term.Plural(d.More, "more finding") + ", lower in order, which this text does not hold")
+	}
 	for _, f := range d.Findings {
 		m.finding(f)
 	}
@@ -84,7 +87,7 @@ func harmless(word string) bool {
 			letters = true
 		case c == '(' && i == 0, strings.ContainsRune(".,;%'/…→−", c):
 		case strings.ContainsRune("-+", c) && i+1 < len(word):
-		case c == ')' && letters:
+		case c == ')' && letters, c == '?' && i+1 == len(word):
 		case c == ':' && letters && (i+1 == len(word) || word[i+1] >= '0' && word[i+1] <= '9'): // no :name: and no scheme
 		default:
 			return false

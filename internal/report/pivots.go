@@ -92,16 +92,16 @@ func quotable(s string) error {
 	return nil
 }
 
-// quoteShell is a word of a POSIX shell, in single quotes where it needs any
+// quoteShell is an argument of a command in a POSIX shell, in single quotes where it needs any
 // (POSIX.1-2017, Shell Command Language, 2.2.2).
 func quoteShell(s string) (string, error) {
 	if err := quotable(s); err != nil {
 		return "", err
 	}
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,=", r)
 	}
-	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+	if s[0] != '=' && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s, nil
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'", nil

@@ -13,26 +13,26 @@ import (
 )
 
 // WalkFormats lists the formats that [WriteWalk] knows.
-func WalkFormats() []Format { return []Format{"text", JSON, "markdown"} }
+func WalkFormats() []Format { return []Format{"text", JSON, Markdown} }
 
 // WriteWalk writes an investigation: text for a person at a terminal, json,
 // or markdown for a ticket. An unknown name is an error, as is a writer that
 // fails.
 func WriteWalk(w io.Writer, format string, walk *investigate.Walk, opts Options) error {
 	b := bufio.NewWriter(w)
-	switch format {
+	switch Format(format) {
 	case "text":
 		p := newPage(b, opts)
 		p.uncut = !opts.Terminal.Interactive && opts.Terminal.Width == term.DefaultWidth
 		p.walk(walk)
-	case "json":
+	case JSON:
 		out, err := marshal(walk, true, "")
 		if err != nil {
 			return fmt.Errorf("write investigation: %w", err)
 		}
 		b.Write(out)
 		b.WriteByte('\n')
-	case "markdown":
+	case Markdown:
 		walkMarkdown(b, walk)
 	default:
 		return unknownFormat(format, WalkFormats())
@@ -55,7 +55,7 @@ func walkTitle(w *investigate.Walk) string {
 // walkSpan says what a walk looked at.
 func walkSpan(w *investigate.Walk) string {
 	s := &w.Subject
-	return strings.ReplaceAll(s.Kind, "_", " ") + " " + s.Principal + " of " + s.Provider + ", " + span(s.First, s.Last) +
+	return kindText(s.Kind) + " " + s.Principal + " of " + s.Provider + ", " + span(s.First, s.Last) +
 		"; looked at from " + clock(s.From) + " to " + clock(s.To) + " UTC."
 }
 
@@ -150,84 +150,55 @@ func atText(e *finding.Evidence) string {
 }
 
 func walkMarkdown(b *bufio.Writer, w *investigate.Walk) {
-	b.WriteString("# " + inMarkdown(walkTitle(w)) + "\n\n" + inMarkdown(walkSpan(w)) + "\n")
+	m := &markdown{w: b}
+	m.line("# ", walkTitle(w))
+	m.paragraph(walkSpan(w))
 	for _, n := range w.Notes {
-		b.WriteString("\n" + inMarkdown("Note: "+n+".") + "\n")
+		m.paragraph("Note: " + n + ".")
 	}
 	for i := range w.Steps {
 		s := &w.Steps[i]
-		b.WriteString("\n## " + strconv.Itoa(i+1) + ". " + inMarkdown(s.Question) + "\n\n")
+		m.line("## "+strconv.Itoa(i+1)+". ", s.Question)
 		for _, a := range s.Answer {
-			b.WriteString(inMarkdown(a) + "\n\n")
+			m.paragraph(a)
 		}
 		for _, t := range s.Tables {
-			markdownTable(b, &t)
+			m.figures(&t)
 		}
 		for _, e := range s.Evidence {
-			b.WriteString("- " + inMarkdown(clock(e.Time)+" UTC, "+e.Outcome+", "+e.Service+":"+e.Operation+", event "+e.EventID+", "+atText(&e)) + "\n")
+			m.item(clock(e.Time) + " UTC, " + e.Outcome + ", " + e.Service + ":" + e.Operation + ", event " + e.EventID + ", " + atText(&e))
 		}
 		if rest := s.EvidenceTotal - len(s.Evidence); rest > 0 && len(s.Evidence) > 0 {
-			b.WriteString("- and " + term.Plural(rest, "more event") + "\n")
+			m.item("and " + term.Plural(rest, "more event"))
 		}
-		if len(s.Next) > 0 {
-			b.WriteString("\nNext:\n\n")
+		if len(s.Evidence) > 0 {
+			m.blank()
 		}
 		for _, n := range s.Next {
-			b.WriteString("- [ ] " + inMarkdown(nextText(&n)) + "\n")
+			run := n.Run
+			n.Run = ""
+			m.item("next: " + nextText(&n))
+			if run != "" {
+				m.blank()
+				m.code(run)
+			}
 		}
+		m.blank()
 	}
 }
 
-func markdownTable(b *bufio.Writer, t *investigate.Table) {
+// figures writes the table of a step.
+func (m *markdown) figures(t *investigate.Table) {
 	if len(t.Head) == 0 {
 		for _, row := range t.Rows {
-			b.WriteString("- " + inMarkdown(row[0]+": "+strings.Join(row[1:], " ")) + "\n")
+			m.item(row[0] + ": " + strings.Join(row[1:], " "))
 		}
-		b.WriteString("\n")
+		m.blank()
 		return
 	}
-	b.WriteString(inMarkdown(t.Title) + ":\n\n|")
-	for _, h := range t.Head {
-		b.WriteString(" " + inMarkdown(h) + " |")
-	}
-	b.WriteString("\n|")
-	for _, right := range t.Right {
-		if right {
-			b.WriteString(" ---: |")
-		} else {
-			b.WriteString(" --- |")
-		}
-	}
-	for _, row := range t.Rows {
-		b.WriteString("\n|")
-		for _, c := range row {
-			b.WriteString(" " + inMarkdown(c) + " |")
-		}
-	}
-	b.WriteString("\n\n")
+	m.paragraph(t.Title + ":")
+	m.table(t.Head, t.Rows)
 	if t.More > 0 {
-		b.WriteString("and " + term.Count(t.More) + " more\n\n")
+		m.paragraph("and " + term.Count(t.More) + " more")
 	}
-}
-
-// inMarkdown is a text that Markdown shows as it stands, in one line: no
-// emphasis, link, address that links itself, mention, HTML, list or heading
-// comes of it. Invisible characters are escaped as for a terminal.
-func inMarkdown(s string) string {
-	s = strings.TrimSpace(term.Safe(s))
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case strings.ContainsRune("\\`*_{}[]()!|~$^", r),
-			i == 0 && strings.ContainsRune("-+=#>", r):
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case strings.ContainsRune("<>&@#", r), r == ':' && strings.HasPrefix(s[i:], "://"), r == '.' && i >= 3 && strings.EqualFold(s[i-3:i], "www"),
-			(r == '.' || r == ')') && i > 0 && strings.Trim(s[:i], "0123456789") == "":
-			b.WriteString("&#" + strconv.Itoa(int(r)) + ";")
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

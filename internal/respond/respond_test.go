@@ -116,7 +116,7 @@ func TestValues(t *testing.T) {
 		name, step, want string
 		nth              int
 	}{
-		{"user's key", "extract", "vedette extract 0123456789abcdef logs 'more logs' --output=evidence-01234567/records", 0},
+		{"user's key", "extract", "vedette extract 0123456789abcdef logs 'more logs' --output=evidence-01234567/extract", 0},
 		{"user's key", "aws-key-off", "aws iam update-access-key --user-name=marek.novak --access-key-id=AKIAIOSFODNN7EXAMPLE --status=Inactive", 0},
 		{"user without a key", "aws-key-off", "aws iam update-access-key --user-name=marek.novak --access-key-id=KEY_ID --status=Inactive", 0},
 		{"person of a permission set", "aws-sso-policy", `aws organizations create-policy --type=SERVICE_CONTROL_POLICY --name=VedetteContain-01234567 --description=evidence-01234567 --content='{"Statement":[{"Action":"*","Condition":{"StringLike":{"aws:userid":"*:ada"}},"Effect":"Deny","Resource":"*","Sid":"VedetteContain"}],"Version":"2012-10-17"}'`, 0},

@@ -33,6 +33,11 @@ const (
 	IsDenied    Role = "denied"       // condition: the call was refused
 	IsOK        Role = "ok"           // condition: the call succeeded
 	ServiceMade Role = "service_made" // condition: the provider made the call itself
+	CallerKind  Role = "kind"         // kind of principal, as [event.ActorKind] names it
+	Credential  Role = "key"          // id of the credential
+	Agent       Role = "agent"        // user agent
+	ErrorCode   Role = "error"        // error code
+	Assumed     Role = "assumed"      // role that an AssumeRole asks for
 	RawAPI      Role = "raw_api"      // the operation as logged (seed profile)
 	RawCaller   Role = "raw_caller"   // the caller as logged (seed profile)
 	RawAccount  Role = "raw_account"  // account of the caller as logged (seed profile)
@@ -41,7 +46,7 @@ const (
 
 // Roles lists the roles in the order in which tables show them.
 func Roles() []Role {
-	return []Role{Time, Service, API, Principal, Session, AccountID, Region, Address, Target, EventID, IsDenied, IsOK, ServiceMade, RawAPI, RawCaller, RawAccount, RawRegion}
+	return []Role{Time, Service, API, Principal, Session, AccountID, Region, Address, Target, EventID, IsDenied, IsOK, ServiceMade, CallerKind, Credential, Agent, ErrorCode, Assumed, RawAPI, RawCaller, RawAccount, RawRegion}
 }
 
 // Fields is a field map: for each log class where a product keeps it and how

@@ -216,3 +216,27 @@ func wrap(s string, width int) []string {
 	}
 	return append(lines, s)
 }
+
+// AskedHeader returns the lines that stand before a question's query, without
+// comment signs, as [Header] does for rules.
+func AskedHeader(a *Asked) []string {
+	q := a.Query
+	var lines []string
+	add := func(format string, args ...any) {
+		lines = append(lines, wrap(PlainLine(fmt.Sprintf(format, args...)), 110)...)
+	}
+	add("%s", q.Title)
+	add("Question %s. ATT&CK %s. %s", q.ID, strings.Join(q.Techniques, ", "), q.Asks)
+	if !q.Range.IsZero() {
+		add("Asks about calls %s.", q.Range)
+	}
+	for _, c := range a.Check {
+		if value := PlainLine(c); len(value) <= 60 {
+			add("CHECK %s: no public source confirms it.", value)
+		}
+	}
+	for _, d := range a.Differs {
+		add("Approximated: %s.", d)
+	}
+	return lines
+}

@@ -1,0 +1,62 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"vedette/internal/question"
+	"vedette/internal/term"
+)
+
+// What logs hold reaches no terminal and no spreadsheet as more than text, and
+// JSON letter for letter.
+func TestAnswersAreHarmless(t *testing.T) {
+	const hostile = "=cmd|'/c calc'!A1\x1b[2J\u202e<script>"
+	at := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
+	q := &question.Question{ID: "x", Title: "X", Asks: "Who?", Reading: "Read.", By: []question.Field{question.Principal, question.Client}, Lists: []question.Field{question.API}, Per: question.Span(time.Hour)}
+	a := &question.Answer{Question: q, Rows: []question.Row{{
+		Start: at, First: at, Last: at, Values: []string{hostile, hostile}, Counts: []int{2, 1}, Lists: [][]string{{hostile}}, Evidence: []string{hostile},
+	}}}
+	write := func(format Format) string {
+		var b bytes.Buffer
+		if err := WriteAnswers(&b, string(format), []*question.Answer{a}, Options{Terminal: term.Terminal{Width: 100, Unicode: true}}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, f := range []Format{Table, CSV} {
+		if out := write(f); strings.ContainsAny(out, "\x1b\u202e") {
+			t.Errorf("%s: %q", f, out)
+		}
+	}
+	cells, err := csv.NewReader(strings.NewReader(write(CSV))).ReadAll()
+	if err != nil || len(cells) != 2 || len(cells[0]) != len(cells[1]) {
+		t.Fatalf("%v %v", cells, err)
+	}
+	for _, c := range cells[1] {
+		if strings.HasPrefix(c, "=") {
+			t.Errorf("a formula: %q", c)
+		}
+	}
+	for _, f := range []Format{JSON, NDJSON} {
+		out := strings.TrimSuffix(strings.TrimPrefix(write(f), "["), "]\n")
+		var row map[string]any
+		if err := json.Unmarshal([]byte(out), &row); err != nil {
+			t.Fatal(err)
+		}
+		if row["principal"] != hostile || row["question"] != "x" || row["events"] != 2.0 {
+			t.Errorf("%s: %v", f, row)
+		}
+	}
+	if err := WriteAnswers(&bytes.Buffer{}, string(CSV), []*question.Answer{a, a}, Options{}); err == nil {
+		t.Error("two questions in one csv")
+	}
+	a.Rows = nil
+	if out := write(Table); !strings.Contains(out, "What is not in it was not seen.") {
+		t.Errorf("nothing found, without a word of what was not seen: %q", out)
+	}
+}
