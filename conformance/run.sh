@@ -37,6 +37,9 @@
 #            same clients: rows equal those of a hunt over files
 #   playbook every command of every playbook read by the AWS CLI and, not with
 #            --quick, by the Azure CLI and gcloud; policies by parliament
+#   hub      the page of vedette hub in Chromium: no message on the console, no
+#            request, no serious violation that axe-core knows, nothing cut off
+#            at three widths in light and dark
 #   rehearse attack tests played by the real clients against stand-ins; the
 #            quick part by the AWS CLI and boto3; and a live rehearsal, from
 #            the calls to the finding
@@ -521,6 +524,23 @@ if wanted "rehearse |"; then
 		"$vedette" rehearse verify -o "$peers/rehearsal" --format json --output docs/rehearsal.json
 		"$vedette" rehearse verify -o "$peers/rehearsal" --format markdown | python3 conformance/rehearse/page.py docs/rehearsal.md
 	fi
+fi
+
+# hub_page opens the hub's page in a real browser.
+hub_page() {
+	local page=$peers/hub.html
+	"$vedette" hub -f html -o "$page" &&
+		node conformance/report/browser.mjs "$peers/report/node_modules" "$browser" "$peers/report/shots" 2000 "$page"
+}
+name="hub | page | Chromium, axe-core 4.14.1"
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+if ! wanted "$name"; then
+	:
+elif [ -n "$browser" ] && command -v node >/dev/null &&
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --prefix "$peers/report" playwright-core@1.65.1 axe-core@4.14.1 >/dev/null 2>&1; then
+	check "$name" hub_page
+else
+	skip "$name" "Node.js, its packages or a browser is not to be had"
 fi
 
 # results writes the table of a whole run. A target without a row has had no
