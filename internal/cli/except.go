@@ -181,7 +181,7 @@ func tellRule(w io.Writer, rule *exception.Rule, findings []finding.Finding, fac
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Exception %s for %s holds until %s.\n", rule.ID, term.Safe(rule.Principal), rule.Expires.Format(time.RFC3339))
+	fmt.Fprintf(&b, "Exception %s for %s holds until %s, as the time of calls goes.\n", rule.ID, term.Safe(rule.Principal), rule.Expires.Format(time.RFC3339))
 	fmt.Fprintf(&b, "Here it puts %s of %d aside, with %s.\n%s", term.Plural(hidden, "finding"), len(findings), term.Plural(calls, "call"), aside.String())
 	if stay > 0 {
 		fmt.Fprintf(&b, "It does not put aside %s of the same principal.\n%s", term.Plural(stay, "finding"), shown.String())

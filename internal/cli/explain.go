@@ -38,6 +38,9 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 		if len(c.Paths) == 0 {
 			return nil, usagef("name the logs to scan, or --findings FILE")
 		}
+		if len(c.Paths) == 1 && isReport(c.Paths[0]) {
+			return nil, usagef("%s is the output of scan and no log: --findings %s", c.Paths[0], c.Paths[0])
+		}
 		opts, enricher, err := in.options(c.Paths, std, evidence)
 		if err != nil {
 			return nil, err

@@ -73,7 +73,7 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 		opts.Network = enricher.network
 	}
 	opts.Family = client.Family
-	opts.Follow = triage.FollowOn
+	opts.Follow = triage.Telling
 	var read *scan.Result
 	opts.Read = func(visits func() investigate.Visit) ([]finding.Coverage, error) {
 		scanning.Stdin = stdin(std.Stdin)

@@ -72,7 +72,11 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	if !c.Quiet {
-		fmt.Fprintf(std.Stderr, "%d profiles, %s to %s, in %s; %s not learned\n", header.Profiles, header.From, header.To, c.Output,
+		span := ""
+		if header.To > 0 {
+			span = fmt.Sprintf(", %s to %s", header.From, header.To) // nothing but findings has no days
+		}
+		fmt.Fprintf(std.Stderr, "%d profiles%s, in %s; %s not learned\n", header.Profiles, span, c.Output,
 			plural(len(res.Report.Findings)-len(benign), "finding"))
 	}
 	if res.Lost() {

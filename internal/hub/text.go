@@ -14,7 +14,7 @@ import (
 func WriteText(w io.Writer, h *Hub, t term.Terminal) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "%s: ATT&CK %s, technique by cloud by log by rehearsal\n\n", h.Tactic, h.Attack)
-	rows := [][]string{{"TECHNIQUE", "DETECTED BY", "SIEMS", "CLOUD", "REHEARSED", "SHOWN IN (APIS)"}}
+	rows := [][]string{{"TECHNIQUE", "DETECTED BY", "SIEMS", "CLOUD", "AS EXPECTED", "SHOWN IN (APIS)"}}
 	for _, t := range h.Techniques {
 		var ids []string
 		for _, d := range t.Detections {
@@ -33,7 +33,7 @@ func WriteText(w io.Writer, h *Hub, t term.Terminal) error {
 		}
 	}
 	table(b, rows, t.Width)
-	b.WriteString("\nOne technique in full: vedette hub T1613. REHEARSED: runs that came to what they must, of those played.\nAPIS: those that the technique's own detections select, of those that the catalogue counts for it.\n")
+	b.WriteString("\nOne technique in full: vedette hub T1613. AS EXPECTED: runs of rehearsals, benign ones and those that must stay silent among them, that came to what they\nmust, of those played.\nAPIS: those that the technique's own detections select, of those that the catalogue counts for it.\n")
 	return b.Flush()
 }
 

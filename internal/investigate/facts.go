@@ -44,7 +44,7 @@ func facts(s *subject, own *gathered, look *lookout, cov []finding.Coverage) Fac
 		Neighbours: look.neighbours(back.Ways, limit),
 		FirstSeen:  look.firstSeen(limit),
 		Denials:    denials(calls, limit),
-		Resources:  resources(calls, limit),
+		Resources:  resources(s, calls, limit),
 		Benign:     look.benign(limit),
 		Coverage:   blind(s, cov),
 	}

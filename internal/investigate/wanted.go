@@ -253,7 +253,7 @@ func (c *call) refusedOver() []string {
 
 // Resources is what the caller touched, by name.
 type Resources struct {
-	Rows      []Resource `json:"rows"` // changed ones first, then those asked about most; at most 20
+	Rows      []Resource `json:"rows"` // those that matter by themselves first, then changed ones, then those asked about most; at most 20
 	RowsTotal int        `json:"rows_total"`
 	Kinds     []Count    `json:"kinds"` // how many different ones there are of each kind
 	Cited
@@ -271,8 +271,9 @@ type Resource struct {
 	at      *call
 }
 
-func resources(calls []call, limit int) Resources {
+func resources(s *subject, calls []call, limit int) Resources {
 	by := map[resource]*Resource{}
+	handed := map[*Resource]int{} // calls of it that gave out keys or secrets
 	kinds := map[string]*Count{}
 	var rests []*call
 	for i := range calls {
@@ -292,6 +293,9 @@ func resources(calls []call, limit int) Resources {
 				kinds[r.kind].Calls++
 			}
 			x.Calls++
+			if c.outcome == event.OK && s.opts.Follow(c.api) != "" {
+				handed[x]++
+			}
 			switch {
 			case c.outcome == event.Denied:
 				x.Denied++
@@ -302,7 +306,7 @@ func resources(calls []call, limit int) Resources {
 	}
 	out := Resources{RowsTotal: len(by)}
 	out.Rows = top(by, func(a, b *Resource) int {
-		return cmp.Or(b.Changed-a.Changed, b.Calls-a.Calls, strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+		return cmp.Or(handed[b]-handed[a], b.Changed-a.Changed, b.Calls-a.Calls, strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 	})
 	out.Kinds = top(kinds, func(a, b *Count) int { return cmp.Or(b.Calls-a.Calls, strings.Compare(a.Name, b.Name)) })
 	var cited []*call

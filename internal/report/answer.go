@@ -222,7 +222,7 @@ func WriteQuestions(w io.Writer, format string, list []Listed, opts Options) err
 	switch Format(format) {
 	case Table:
 		p := newPage(b, opts)
-		cols := []column{{head: "QUESTION", whole: true}, {head: "ASKS", flex: true}, {head: "LOGS"}}
+		cols := []column{{head: "QUESTION", whole: true}, {head: "ASKS", flex: true, tail: true}, {head: "LOGS", flex: true, tail: true}}
 		rows := make([][]string, len(list))
 		for i, l := range list {
 			rows[i] = []string{l.Question.ID, l.Question.Title, strings.Join(l.Question.Logs, ", ")}

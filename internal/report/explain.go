@@ -50,7 +50,11 @@ func Sentence(f *finding.Finding) string {
 	}
 	switch denied := f.Outcomes.Denied; {
 	case denied == 0:
-		text += "; none was denied."
+		text += "; none was denied"
+		if failed := f.Events - f.Outcomes.OK; failed*2 > f.Events {
+			text += ", and " + term.Count(failed) + " failed otherwise"
+		}
+		text += "."
 	case denied == f.Events:
 		text += "; all were denied."
 	default:

@@ -99,10 +99,10 @@ var chosen = []choice{
 	{"SAML subject", made("aws", "saml_user", "saml:idp/ada"), "aws_web_identity_role", "aws-role-close aws-role-older aws-idp"},
 	{"service of AWS", made("aws", "aws_service", "service:config.amazonaws.com"), "aws_unknown", ""},
 
-	{"Entra user", made("azure", "entra_user", object), "azure_user", "az-user-disable az-user-revoke az-user-password az-roles"},
-	{"service principal", made("azure", "service_principal", object), "azure_sp_secret? azure_sp_certificate?", "az-sp-disable az-sp-secret az-sp-certificate az-roles"},
+	{"Entra user", made("azure", "entra_user", object), "azure_user", "az-roles az-user-disable az-user-revoke az-user-password az-listed-keys az-listed-storage az-listed-cosmos az-listed-registry az-listed-settings"},
+	{"service principal", made("azure", "service_principal", object), "azure_sp_secret? azure_sp_certificate?", "az-roles az-sp-disable az-sp-secret az-sp-certificate az-listed-keys az-listed-storage az-listed-cosmos az-listed-registry az-listed-settings"},
 	{"managed identity", made("azure", "managed_identity", object, from("resource:/subscriptions/s/vm1", "", "recorded by the provider")),
-		"azure_managed_identity", "az-roles az-mi-detach"},
+		"azure_managed_identity", "az-roles az-mi-detach az-listed-keys az-listed-storage az-listed-cosmos az-listed-registry az-listed-settings"},
 	{"shared access signature", made("azure", "account_key", "sas:store1"), "azure_sas", "az-key-renew az-shared-key-off az-sas-policy az-sas-delegation"},
 	{"account key", made("azure", "account_key", "accountkey:store1"), "azure_account_key", "az-key-renew az-shared-key-off"},
 	{"nobody in Azure", made("azure", "anonymous", "anonymous:store1/203.0.113.66"), "azure_unknown", ""},

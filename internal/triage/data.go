@@ -60,3 +60,18 @@ func Notable(a *event.API) bool { return FollowOn(a) != "" }
 // FollowOn says what a call that matters by itself is for: keys, policy,
 // sharing, secrets, logging or compute; "" of any other API.
 func FollowOn(a *event.API) string { return followOn()[apiName(a)] }
+
+// Telling says what [FollowOn] says, and more: lists of keys at Azure hand out
+// secrets and GetSessionToken hands out a key, which count as discovery and not
+// as what followed, and which whoever looks into it must see.
+func Telling(a *event.API) string {
+	switch kind := FollowOn(a); {
+	case kind != "":
+		return kind
+	case a.Cloud == event.Azure && listsKeys(a):
+		return "secrets"
+	case a.Service == "sts.amazonaws.com" && a.Name == "GetSessionToken":
+		return "keys"
+	}
+	return ""
+}
