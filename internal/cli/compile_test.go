@@ -10,6 +10,9 @@ import (
 // TestBuiltinRulesFit holds that no rule of the package is too long for
 // Sentinel, whatever it is compiled with.
 func TestBuiltinRulesFit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("texts, which the tests at full length hold")
+	}
 	for _, window := range []string{"tumbling", "overlapping"} {
 		for _, identity := range []string{"principal", "session"} {
 			for _, more := range []string{"", "--package", "--include-services", "--no-dedup", "--package --include-services", "--package --no-dedup", "--include-services --no-dedup"} {

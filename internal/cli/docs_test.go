@@ -114,6 +114,9 @@ func placeholder(f *kong.Flag) string {
 // "…" stands for lines left out; the line after it is
 // looked for further down.
 func TestDocumentedCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("texts, which the tests at full length hold")
+	}
 	work := t.TempDir()
 	if err := os.CopyFS(filepath.Join(work, "examples"), os.DirFS(filepath.Join(root, "examples"))); err != nil {
 		t.Fatal(err)
