@@ -11,6 +11,9 @@ import (
 
 // TestSIEMCoverage holds docs/siem-coverage.md against what is measured.
 func TestSIEMCoverage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("figures of a document")
+	}
 	var b bytes.Buffer
 	if err := siemCoverage(&b); err != nil {
 		t.Fatal(err)
@@ -29,6 +32,9 @@ func TestSIEMCoverage(t *testing.T) {
 // at least four fifths of the hostile scenarios are at medium or higher, and at
 // most one in twenty of the benign. Of the hold-out nothing is asked.
 func TestTriageQuality(t *testing.T) {
+	if testing.Short() {
+		t.Skip("figures of a document")
+	}
 	var b bytes.Buffer
 	if err := triageQuality(&b); err != nil {
 		t.Fatal(err)

@@ -82,6 +82,9 @@ func member(r map[string]any, path ...string) string {
 // to the user that started it; every event that a step cites is in the raw
 // logs where the step says, and shows what the link says.
 func TestInvictusChain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("holds events against the raw files, which takes long")
+	}
 	dir := filepath.Join("..", "..", "..", "shared", "logs", "aws", "invictus-ir__aws_dataset", "CloudTrail")
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("the real logs are not beside the checkout:", err)
