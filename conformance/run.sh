@@ -262,7 +262,7 @@ else
 fi
 
 # answering DIR writes the trails that answer the hunting questions.
-answering() { go test ./internal/cli -count=1 -run 'TestQuestionsAreAnswered$' -question-trails "$1" >/dev/null; }
+answering() { go test ./internal/cli -count=1 -run 'TestQuestionsAreAnswered$' -question-trails "$PWD/$1" >/dev/null; }
 
 questions_in_kql() {
 	local work
