@@ -213,6 +213,9 @@ func (c *rehearseVerify) queries(t *rehearse.Test, f *finding.Finding, std IO) e
 	}
 	of := compileCmd{Detections: ids, Target: []string{"all"}, Cloud: []string{t.Provider}, Profile: "vedette", Window: "tumbling", Identity: c.Identity, Output: c.Queries, Format: "text"}
 	if c.Queries != "" {
+		if c.Format == "json" {
+			std.Stdout = std.Stderr // standard output is one object
+		}
 		return of.Run(std)
 	}
 	rules, err := of.rules()
