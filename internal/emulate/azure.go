@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"vedette/internal/event"
 )
 
 // Azure stands in for the sign-in service, Resource Manager, Key Vault, Storage
@@ -28,9 +30,6 @@ type Azure struct {
 	Estate    *AzureEstate
 	Policy    Policy // by object id
 	UserAgent func(string) string
-	// ActivityAlone leaves out every diagnostic setting of the estate: what a
-	// subscription shows of which nobody has changed anything.
-	ActivityAlone bool
 
 	mu      sync.Mutex
 	logs    map[string][]map[string]any // blob folder, less the hour, to records
@@ -70,6 +69,21 @@ type AzurePrincipal struct {
 	UPN      string `json:"upn"`    // "" for a service principal
 	Name     string `json:"name"`
 	Role     string `json:"role"`
+}
+
+// KeepLogs switches off the diagnostic settings of every class of log but
+// these. The Activity log needs none and is always on: with no class at all,
+// this is a subscription of which nobody has changed anything.
+func (e *AzureEstate) KeepLogs(on ...event.Log) {
+	if !slices.Contains(on, event.AzureKeyVault) {
+		e.AuditedVaults = nil
+	}
+	if !slices.Contains(on, event.AzureStorage) {
+		for _, account := range e.Storage {
+			account.Audited = nil
+		}
+	}
+	e.GraphActivity = e.GraphActivity && slices.Contains(on, event.AzureGraph)
 }
 
 func (p *AzurePrincipal) isUser() bool { return p.UPN != "" }

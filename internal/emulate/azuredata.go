@@ -58,7 +58,7 @@ func (a *Azure) vault(w http.ResponseWriter, r *http.Request, who *AzurePrincipa
 
 // audited reports whether a vault has a diagnostic setting.
 func (a *Azure) audited(vault string) bool {
-	return !a.ActivityAlone && slices.Contains(a.Estate.AuditedVaults, vault)
+	return slices.Contains(a.Estate.AuditedVaults, vault)
 }
 
 // audit writes one AuditEvent of a vault.
@@ -131,7 +131,7 @@ func (a *Azure) graph(w http.ResponseWriter, r *http.Request, who *AzurePrincipa
 		answer = map[string]any{"error": map[string]any{"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}
 	}
 	text, _ := marshal(answer)
-	if a.Estate.GraphActivity && !a.ActivityAlone {
+	if a.Estate.GraphActivity {
 		a.graphActivity(r, who, status, len(text), at, from)
 	} else {
 		a.skip(r.Method + " " + r.URL.Path)

@@ -149,7 +149,7 @@ func TestARefusedStrangerLeavesNoStorageRecord(t *testing.T) {
 
 func TestTheActivityLogAlone(t *testing.T) {
 	a := azureStore(t)
-	a.ActivityAlone = true
+	a.Estate.KeepLogs()
 	a.Policy["oid"] = append(a.Policy["oid"], "graph/*")
 	a.ask("GET", "https://acc.blob.core.windows.net/?comp=list")
 	a.ask("GET", "https://seen.vault.azure.net/secrets?api-version=7.4")

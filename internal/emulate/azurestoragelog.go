@@ -37,7 +37,7 @@ func (a *Azure) storageRequestID() string {
 // exports it (Microsoft's "Azure Blob Storage monitoring data reference"). A
 // service without a setting leaves none.
 func (a *Azure) storageLog(c storageCall, audited bool) {
-	if !audited || a.ActivityAlone {
+	if !audited {
 		a.skip(c.row.operation + " on a storage service without a diagnostic setting")
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"slices"
 
 	"vedette/internal/emulate"
 	"vedette/internal/event"
@@ -42,15 +41,7 @@ func azureStandIn(r *Run, on []event.Log, s *session) (standIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(on, event.AzureKeyVault) {
-		estate.AuditedVaults = nil
-	}
-	if !slices.Contains(on, event.AzureStorage) {
-		for _, account := range estate.Storage {
-			account.Audited = nil
-		}
-	}
-	estate.GraphActivity = slices.Contains(on, event.AzureGraph)
+	estate.KeepLogs(on...)
 	policy := emulate.Policy{}
 	if err := json.Unmarshal(azurePolicy, &policy); err != nil {
 		return nil, fmt.Errorf("estate/policy-azure.json: %w", err)

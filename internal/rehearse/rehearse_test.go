@@ -53,8 +53,8 @@ func TestEveryScriptThatATestNamesIsThere(t *testing.T) {
 	}
 }
 
-// TestTheRunnersShellAloneIsNeeded holds that steps keep to a POSIX shell and
-// the programs that the test names.
+// TestProgramsAreNamed holds that a test names the programs that its steps
+// call.
 func TestProgramsAreNamed(t *testing.T) {
 	list, err := Builtin()
 	if err != nil {

@@ -256,7 +256,7 @@ func (res *Result) judge(ctx context.Context, trail string, r *Run, from string,
 	}
 	res.Got = "nothing"
 	judged := slices.DeleteFunc(slices.Clone(report.Findings), func(f finding.Finding) bool { return before(f.LastSeen, from) })
-	if w := worst(judged); w != nil {
+	if w := most(judged, func(f *finding.Finding) int { return f.Priority }); w != nil {
 		res.Finding = found(w)
 		res.Got = w.Level
 	}
@@ -271,13 +271,13 @@ func (res *Result) judge(ctx context.Context, trail string, r *Run, from string,
 	case e.Silent && f != nil:
 		res.fail("%s fired for %s: %d calls, %d APIs", strings.Join(f.Detections, ", "), f.Actor, f.Events, f.APIs)
 	case e.Invisible != "":
-		res.invisible(e.Invisible, report, names)
+		res.invisible(e.Invisible, report)
 	}
 	return nil
 }
 
 // invisible holds that the calls left nothing, and that the scan says so.
-func (res *Result) invisible(class string, report *finding.Report, names map[event.Log]map[string]int) {
+func (res *Result) invisible(class string, report *finding.Report) {
 	if res.Finding != nil {
 		res.fail("%s fired for %s", strings.Join(res.Finding.Detections, ", "), res.Finding.Actor)
 	}
@@ -294,7 +294,7 @@ func (res *Result) whyNothing(ctx context.Context, trail string, j Judging) erro
 	if err != nil {
 		return err
 	}
-	if w := busiest(report.Findings); w != nil {
+	if w := most(report.Findings, func(f *finding.Finding) int { return f.Peak.Events }); w != nil {
 		res.fail("nothing fired: the busiest caller, %s, made %d calls of %d APIs within %s, and %s",
 			name(&w.Actor), w.Peak.Events, w.Peak.DistinctAPIs, w.Peak.Name, strings.Join(j.Thresholds, "; "))
 	} else {
@@ -308,51 +308,6 @@ func (res *Result) whyNothing(ctx context.Context, trail string, j Judging) erro
 	return nil
 }
 
-// signals holds that what the origin expects is in the logs, where the
-// provider logs it.
-func (res *Result) signals(t *Test, r *Run, names map[event.Log]map[string]int) {
-	missing := map[string][]string{} // by class
-	for i := range t.Signal {
-		s := &t.Signal[i]
-		if !s.of(r.Name) {
-			continue
-		}
-		check := SignalCheck{Said: s.Said, Logged: s.Logged, Log: s.Log, Note: s.Note}
-		if check.Logged == nil {
-			check.Logged = []string{}
-		}
-		l, _ := event.ParseLog(s.Log)
-		for written, n := range names[l] {
-			if slices.ContainsFunc(s.Logged, func(name string) bool { return strings.EqualFold(name, written) }) {
-				check.Recorded += n
-			}
-		}
-		if len(s.Logged) > 0 {
-			meant := slices.Contains(logNames(r.logs(t.Provider, nil)), s.Log)
-			check.Off = !slices.Contains(res.Logs, s.Log)
-			if meant && check.Recorded == 0 {
-				missing[s.Log] = append(missing[s.Log], s.Logged[0])
-			}
-		}
-		res.Signals = append(res.Signals, check)
-	}
-	for class, list := range sorted(missing) {
-		how := "though the class is on"
-		if !slices.Contains(res.Logs, class) {
-			how = "and the class is switched off"
-		}
-		res.fail("%s has no record of %s, %s", class, strings.Join(list, ", "), how)
-	}
-}
-
-func logNames(list []event.Log) []string {
-	var out []string
-	for _, l := range list {
-		out = append(out, l.String())
-	}
-	return out
-}
-
 // before reports whether a time is before another; nothing is before none.
 func before(at, from string) bool {
 	a, err := time.Parse(time.RFC3339Nano, at)
@@ -360,26 +315,15 @@ func before(at, from string) bool {
 	return err == nil && err2 == nil && a.Before(b)
 }
 
-// worst is the finding with the highest priority.
-func worst(list []finding.Finding) *finding.Finding {
-	var w *finding.Finding
+// most is the finding that has most of something, the first of equals.
+func most(list []finding.Finding, of func(*finding.Finding) int) *finding.Finding {
+	var m *finding.Finding
 	for i := range list {
-		if w == nil || list[i].Priority > w.Priority {
-			w = &list[i]
+		if m == nil || of(&list[i]) > of(m) {
+			m = &list[i]
 		}
 	}
-	return w
-}
-
-// busiest is the finding with the most calls in a window.
-func busiest(list []finding.Finding) *finding.Finding {
-	var w *finding.Finding
-	for i := range list {
-		if w == nil || list[i].Peak.Events > w.Peak.Events {
-			w = &list[i]
-		}
-	}
-	return w
+	return m
 }
 
 func found(f *finding.Finding) *Found {
