@@ -233,6 +233,9 @@ func (c *rehearseRun) again() string {
 	if c.Quick {
 		b.WriteString(" --quick")
 	}
+	if c.Needs != "" {
+		b.WriteString(" --needs " + term.Safe(c.Needs))
+	}
 	return b.String()
 }
 
