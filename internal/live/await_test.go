@@ -299,8 +299,9 @@ func TestAwaitStopped(t *testing.T) {
 	r, root := made(2), t.TempDir()
 	put(t, root+"/a.json", delivered(r, 1))
 	ctx, stop := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, stop)
-	a, err := Await(ctx, Watch{Folder: root, Record: r, Lines: lines, Poll: time.Hour})
+	// Only once the first look has met the line, however slow the machine is.
+	told := func(string) { time.AfterFunc(20*time.Millisecond, stop) }
+	a, err := Await(ctx, Watch{Folder: root, Record: r, Lines: lines, Poll: time.Hour, Told: told})
 	if !errors.Is(err, context.Canceled) || len(a.Lines) != 1 || a.Lines[0].Call != 1 || a.FirstLine == nil || a.LastLine != nil {
 		t.Errorf("%+v, %v", a, err)
 	}

@@ -258,14 +258,12 @@ func TestStopped(t *testing.T) {
 	if p.Number != 5 || !strings.Contains(strings.Join(p.Lines(), "\n"), "ec2:DescribeVpcs in eu-west-1, 3 times") {
 		t.Errorf("%d calls announced: %q", p.Number, p.Lines())
 	}
-	begun := time.Now()
+	// The answer is held back until the run has ended: one that does not stop
+	// never ends.
 	rec, err := p.Run(ctx, nil)
 	close(held)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped after 2 of 5 calls") {
 		t.Errorf("error %v", err)
-	}
-	if time.Since(begun) > 5*time.Second {
-		t.Errorf("took %s to stop", time.Since(begun))
 	}
 	if d := cmp.Diff([]string{"ec2:DescribeVpcs ok", "ec2:DescribeSubnets other"}, outcomes(rec)); d != "" {
 		t.Error(d)

@@ -75,7 +75,7 @@ func (s *standIn) requests(suffix string) []request {
 func noGoroutinesLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
-		for range 200 {
+		for range 3000 {
 			if runtime.NumGoroutine() <= before {
 				return
 			}
