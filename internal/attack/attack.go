@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"vedette/internal/tsv"
 )
 
 // Version is the version of ATT&CK that the names are from.
@@ -47,19 +48,19 @@ var table = sync.OnceValue(func() map[string]Technique {
 	return t
 })
 
-func parse(tsv string) (map[string]Technique, error) {
-	lines := strings.Split(strings.TrimSuffix(tsv, "\n"), "\n")
-	if lines[0] != "id\tname\ttactic" {
-		return nil, fmt.Errorf("techniques: the first line is %q", lines[0])
+func parse(text string) (map[string]Technique, error) {
+	rows, err := tsv.Rows("attack/techniques.tsv", text, "id name tactic")
+	if err != nil {
+		return nil, err
 	}
-	list := make(map[string]Technique, len(lines))
-	for i, line := range lines[1:] {
-		f := strings.Split(line, "\t")
-		if len(f) != 3 || f[0] == "" || f[1] == "" || f[2] == "" {
-			return nil, fmt.Errorf("techniques, line %d: want id, name and tactic", i+2)
+	list := make(map[string]Technique, len(rows))
+	for _, r := range rows {
+		f := r.Fields
+		if f[0] == "" || f[1] == "" || f[2] == "" {
+			return nil, fmt.Errorf("attack/techniques.tsv:%d: want id, name and tactic", r.Line)
 		}
 		if _, dup := list[f[0]]; dup {
-			return nil, fmt.Errorf("techniques, line %d: %s is listed twice", i+2, f[0])
+			return nil, fmt.Errorf("attack/techniques.tsv:%d: %s is listed twice", r.Line, f[0])
 		}
 		list[f[0]] = Technique{ID: f[0], Name: f[1], Tactic: f[2]}
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"vedette/internal/tsv"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -159,13 +160,13 @@ func TestRouteTablesAreWhole(t *testing.T) {
 	if got := len(operationRoutes()); got < 8000 {
 		t.Errorf("operations.gz has %d operations", got)
 	}
-	if got, want := len(tableRows(awsSourcesTSV, 8)), lines(awsSourcesTSV); got != want || want < 20 {
+	if got, want := len(tsv.Must("emulate/awssources.tsv", awsSourcesTSV, "service endpoint source action region keys version from")), lines(awsSourcesTSV); got != want || want < 20 {
 		t.Errorf("%d of %d rows of awssources.tsv have all fields", got, want)
 	}
-	if got, want := len(tableRows(awsHiddenTSV, 5)), lines(awsHiddenTSV); got != want || want < 5 {
+	if got, want := len(tsv.Must("emulate/awshidden.tsv", awsHiddenTSV, "service event param text from")), lines(awsHiddenTSV); got != want || want < 5 {
 		t.Errorf("%d of %d rows of awshidden.tsv have all fields", got, want)
 	}
-	if got, want := len(tableRows(awsLoggedTSV, 5)), lines(awsLoggedTSV); got != want || want < 60 {
+	if got, want := len(tsv.Must("emulate/awslogged.tsv", awsLoggedTSV, "service endpoint operation log from")), lines(awsLoggedTSV); got != want || want < 60 {
 		t.Errorf("%d of %d rows of awslogged.tsv have all fields", got, want)
 	}
 	if got, want := len(gcpRoutes()), lines(gcpRoutesTSV); got != want || want < 15 {
@@ -176,7 +177,7 @@ func TestRouteTablesAreWhole(t *testing.T) {
 			t.Errorf("%s: log %q", row.event, row.log)
 		}
 	}
-	for _, f := range tableRows(awsLoggedTSV, 5) {
+	for _, f := range tsv.Must("emulate/awslogged.tsv", awsLoggedTSV, "service endpoint operation log from") {
 		if f[3] != "data" && f[3] != "none" {
 			t.Errorf("%s %s: log %q", f[0], f[2], f[3])
 		}

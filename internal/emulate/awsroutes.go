@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"vedette/internal/tsv"
 )
 
 //go:embed awsroutes.tsv
@@ -78,13 +79,13 @@ var awsTable = sync.OnceValue(func() awsTables {
 			return len(b.needs) - len(a.needs)
 		})
 	}
-	for _, f := range tableRows(awsSourcesTSV, 8) {
+	for _, f := range tsv.Must("emulate/awssources.tsv", awsSourcesTSV, "service endpoint source action region keys version from") {
 		t.sources[f[0]] = append(t.sources[f[0]], awsSource{f[0], dash(f[1]), dash(f[2]), dash(f[3]), dash(f[4]), dash(f[5]), dash(f[6])})
 	}
-	for _, f := range tableRows(awsLoggedTSV, 5) {
+	for _, f := range tsv.Must("emulate/awslogged.tsv", awsLoggedTSV, "service endpoint operation log from") {
 		t.logged[f[0]] = append(t.logged[f[0]], awsLogged{f[0], dash(f[1]), f[2], f[3]})
 	}
-	for _, f := range tableRows(awsHiddenTSV, 5) {
+	for _, f := range tsv.Must("emulate/awshidden.tsv", awsHiddenTSV, "service event param text from") {
 		k := [2]string{f[0], f[1]}
 		t.hidden[k] = append(t.hidden[k], awsHidden{f[2], f[3]})
 	}
@@ -102,7 +103,7 @@ func dash(f string) string {
 // irregularRoutes returns the rows of awsroutes.tsv in the order of the file.
 func irregularRoutes() []awsRoute {
 	var rows []awsRoute
-	for _, f := range tableRows(awsRoutesTSV, 7) {
+	for _, f := range tsv.Must("emulate/awsroutes.tsv", awsRoutesTSV, "service method path query event action log") {
 		r := awsRoute{service: f[0], method: f[1], path: f[2], event: f[4], action: f[5], log: f[6], rank: pathRank(f[2])}
 		if f[3] != "-" {
 			r.needs = strings.Split(f[3], "&")
@@ -271,28 +272,6 @@ func (t awsTables) log(service, host, endpoint, event string) string {
 		}
 	}
 	return "management"
-}
-
-// tableRows splits a tab-separated table with a header row into rows of n
-// fields, leaving out the header, comments and any line of another width.
-func tableRows(table string, n int) [][]string {
-	var rows [][]string
-	header := true
-	for line := range strings.Lines(table) {
-		line = strings.TrimRight(line, "\r\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if header {
-			header = false
-			continue
-		}
-		if len(f) == n {
-			rows = append(rows, f)
-		}
-	}
-	return rows
 }
 
 // matchPath holds a path against a pattern and returns what its variables

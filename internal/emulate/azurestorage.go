@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"vedette/internal/tsv"
 )
 
 // AzureStorage is what one storage account holds.
@@ -36,7 +37,7 @@ var storageRoutesTSV string
 
 func storageRoutes() []storageRoute {
 	var rows []storageRoute
-	for _, f := range tableRows(storageRoutesTSV, 7) {
+	for _, f := range tsv.Must("emulate/azurestorage.tsv", storageRoutesTSV, "service method path query operation category action") {
 		rows = append(rows, storageRoute{f[0], f[1], f[2], f[3], f[4], f[5], f[6]})
 	}
 	return rows

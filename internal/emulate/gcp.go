@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"vedette/internal/tsv"
 )
 
 // GCP stands in for the Google Cloud APIs of one project and writes its Cloud
@@ -87,7 +88,7 @@ var gcpRoutesTSV string
 
 func gcpRoutes() []gcpRoute {
 	var rows []gcpRoute
-	for _, f := range tableRows(gcpRoutesTSV, 8) {
+	for _, f := range tsv.Must("emulate/gcproutes.tsv", gcpRoutesTSV, "host method path service name permission kind resource") {
 		rows = append(rows, gcpRoute{f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]})
 	}
 	return rows

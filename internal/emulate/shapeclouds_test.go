@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"vedette/internal/tsv"
 )
 
 // shapeLogs are captured public logs beside the checkout.
@@ -31,7 +32,7 @@ func TestRecordsHaveTheShapeOfRealOnes(t *testing.T) {
 		t.Skip("no logs beside the checkout at ../shared/logs")
 	}
 	meant := map[string]map[string]bool{}
-	for _, f := range tableRows(shapeDifferencesTSV, 3) {
+	for _, f := range tsv.Must("emulate/shape_differences.tsv", shapeDifferencesTSV, "log difference reason") {
 		if meant[f[0]] == nil {
 			meant[f[0]] = map[string]bool{}
 		}

@@ -5,11 +5,11 @@ package footprint
 
 import (
 	_ "embed"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"vedette/internal/tsv"
 )
 
 // Operation is one API. In AWS it is as the audit log names it: service
@@ -88,11 +88,7 @@ var incidentsTSV string
 
 var tools = sync.OnceValue(func() []Tool {
 	var list []Tool
-	for i, line := range lines(toolsTSV) {
-		f := strings.Split(line, "\t")
-		if len(f) != 4 {
-			panic(fmt.Sprintf("footprint: tools.tsv:%d: %d fields", i+2, len(f)))
-		}
+	for _, f := range tsv.Must("footprint/tools.tsv", toolsTSV, "tool module service operation") {
 		if n := len(list); n == 0 || list[n-1].Name != f[0] || list[n-1].Module != f[1] {
 			list = append(list, Tool{Name: f[0], Module: f[1]})
 		}
@@ -108,11 +104,7 @@ func Tools() []Tool { return tools() }
 
 var programs = sync.OnceValue(func() []Program {
 	var list []Program
-	for i, line := range lines(programsTSV) {
-		f := strings.Split(line, "\t")
-		if len(f) != 6 {
-			panic(fmt.Sprintf("footprint: programs.tsv:%d: %d fields", i+2, len(f)))
-		}
+	for _, f := range tsv.Must("footprint/programs.tsv", programsTSV, "tool name class client source commit") {
 		list = append(list, Program{f[0], f[1], f[2], f[3], f[4] + " at " + f[5]})
 	}
 	return list
@@ -126,11 +118,7 @@ func Programs() []Program { return programs() }
 // how many of the two it was seen called.
 func Everyday() map[Operation]int {
 	m := map[Operation]int{}
-	for i, line := range lines(everydayTSV) {
-		f := strings.Split(line, "\t")
-		if len(f) != 3 {
-			panic(fmt.Sprintf("footprint: everyday.tsv:%d: %d fields", i+2, len(f)))
-		}
+	for _, f := range tsv.Must("footprint/everyday.tsv", everydayTSV, "service operation by") {
 		m[Operation{f[0], f[1]}] = 1 + strings.Count(f[2], ",")
 	}
 	return m
@@ -158,11 +146,7 @@ func OfTool(name, module string) []Operation {
 
 var incidents = sync.OnceValue(func() []Incident {
 	var list []Incident
-	for i, line := range lines(incidentsTSV) {
-		f := strings.Split(line, "\t")
-		if len(f) != 5 {
-			panic(fmt.Sprintf("footprint: incidents.tsv:%d: %d fields", i+2, len(f)))
-		}
+	for _, f := range tsv.Must("footprint/incidents.tsv", incidentsTSV, "id title link discovery other") {
 		list = append(list, Incident{f[0], f[1], f[2], operations(f[3]), operations(f[4])})
 	}
 	return list
@@ -196,8 +180,4 @@ func operations(s string) []Operation {
 		list = append(list, Operation{service, name})
 	}
 	return list
-}
-
-func lines(tsv string) []string {
-	return strings.Split(strings.TrimSuffix(tsv, "\n"), "\n")[1:]
 }

@@ -3,13 +3,13 @@ package investigate
 import (
 	"bytes"
 	_ "embed"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 // Calls that hand out a credential which the event itself does not name: where
@@ -30,7 +30,7 @@ var resourcesTSV string
 var agentWordsTSV string
 
 var agentWords = sync.OnceValue(func() (list []string) {
-	for _, f := range table("agent_words.tsv", agentWordsTSV, 2) {
+	for _, f := range tsv.Must("investigate/agent_words.tsv", agentWordsTSV, "prefix source") {
 		list = append(list, f[0])
 	}
 	return list
@@ -49,7 +49,7 @@ type issue struct{ path []string }
 
 var issues = sync.OnceValue(func() map[string]*issue {
 	m := map[string]*issue{}
-	for _, f := range table("issues.tsv", issuesTSV, 5) {
+	for _, f := range tsv.Must("investigate/issues.tsv", issuesTSV, "cloud service operation path source") {
 		how := &issue{}
 		if f[3] != "" {
 			how.path = strings.Split(f[3], ".")
@@ -61,25 +61,11 @@ var issues = sync.OnceValue(func() map[string]*issue {
 
 var resourceKinds = sync.OnceValue(func() map[string]string {
 	m := map[string]string{}
-	for _, f := range table("resources.tsv", resourcesTSV, 3) {
+	for _, f := range tsv.Must("investigate/resources.tsv", resourcesTSV, "member kind source") {
 		m[f[0]] = f[1]
 	}
 	return m
 })
-
-// table reads the rows of an embedded table below its header.
-func table(name, tsv string, fields int) (rows [][]string) {
-	for i, line := range strings.Split(strings.TrimSuffix(tsv, "\n"), "\n") {
-		f := strings.Split(line, "\t")
-		if len(f) != fields || f[len(f)-1] == "" {
-			panic(fmt.Sprintf("investigate: %s:%d: %d fields, or no source", name, i+1, len(f))) // a test reads it
-		}
-		if i > 0 {
-			rows = append(rows, f)
-		}
-	}
-	return rows
-}
 
 // issue returns how a call of the API hands out a credential, or nil. Each API
 // is looked up once.

@@ -5,7 +5,23 @@ import (
 	"unicode/utf8"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
+
+// TestTables: every fact that is read of a table has a source.
+func TestTables(t *testing.T) {
+	for file, rows := range map[string][][]string{
+		"issues.tsv":      tsv.Must("issues.tsv", issuesTSV, "cloud service operation path source"),
+		"resources.tsv":   tsv.Must("resources.tsv", resourcesTSV, "member kind source"),
+		"agent_words.tsv": tsv.Must("agent_words.tsv", agentWordsTSV, "prefix source"),
+	} {
+		for _, f := range rows {
+			if f[len(f)-1] == "" {
+				t.Errorf("%s: no source of %q", file, f)
+			}
+		}
+	}
+}
 
 // FuzzDetail: whatever a record holds, what is kept of it is bounded, valid
 // text, and of the cloud's own call.

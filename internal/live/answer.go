@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 // answer is what came back of one call.
@@ -51,7 +52,7 @@ var codesTSV string
 
 var codes = sync.OnceValue(func() map[[2]string]string {
 	m := map[[2]string]string{}
-	for _, f := range tableRows(codesTSV, 4) {
+	for _, f := range tsv.Must("live/codes.tsv", codesTSV, "cloud code result source") {
 		m[[2]string{f[0], f[1]}] = f[2]
 	}
 	return m

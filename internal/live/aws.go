@@ -27,6 +27,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 // awsService is how a service is called: a row of the table of services.
@@ -43,7 +44,7 @@ var awsCallsTSV string
 
 var awsServices = sync.OnceValue(func() map[string]*awsService {
 	m := map[string]*awsService{}
-	for _, f := range tableRows(awsServicesTSV, 6) {
+	for _, f := range tsv.Must("live/awsservices.tsv", awsServicesTSV, "service signs protocol detail host region") {
 		m[f[0]] = &awsService{f[0], f[1], f[2], f[3], f[4], f[5]}
 	}
 	return m
@@ -51,7 +52,7 @@ var awsServices = sync.OnceValue(func() map[string]*awsService {
 
 var awsRoutes = sync.OnceValue(func() map[string]awsRoute {
 	m := map[string]awsRoute{}
-	for _, f := range tableRows(awsCallsTSV, 6) {
+	for _, f := range tsv.Must("live/awscalls.tsv", awsCallsTSV, "service operation method path event log") {
 		m[f[0]+":"+f[1]] = awsRoute{f[2], f[3], f[4], f[5]}
 	}
 	return m

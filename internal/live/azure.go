@@ -19,6 +19,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 // azureHost is a row of the table of hosts.
@@ -29,7 +30,7 @@ var azureHostsTSV string
 
 var azureHosts = sync.OnceValue(func() []azureHost {
 	var list []azureHost
-	for _, f := range tableRows(azureHostsTSV, 5) {
+	for _, f := range tsv.Must("live/azurehosts.tsv", azureHostsTSV, "host scope version id source") {
 		list = append(list, azureHost{f[0], f[1], f[2], f[3]})
 	}
 	return list

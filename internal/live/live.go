@@ -23,7 +23,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"vedette/internal/event"
@@ -254,26 +253,4 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// tableRows splits a tab-separated table with comments and a header row into
-// rows of n fields. The tables are ours: one that is malformed is a bug.
-func tableRows(table string, n int) [][]string {
-	var rows [][]string
-	header := true
-	for line := range strings.Lines(table) {
-		line = strings.TrimRight(line, "\r\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if len(f) != n {
-			panic(fmt.Sprintf("live: a row of %d fields where there are %d: %q", len(f), n, line))
-		}
-		if !header {
-			rows = append(rows, f)
-		}
-		header = false
-	}
-	return rows
 }

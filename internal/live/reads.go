@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 //go:embed reads.tsv
@@ -19,7 +20,7 @@ type rule struct{ cloud, host, method, name, kind, log string }
 
 var rules = sync.OnceValue(func() []rule {
 	var list []rule
-	for _, f := range tableRows(readsTSV, 7) {
+	for _, f := range tsv.Must("live/reads.tsv", readsTSV, "cloud host method name kind log source") {
 		list = append(list, rule{f[0], f[1], f[2], f[3], f[4], f[5]})
 	}
 	return list

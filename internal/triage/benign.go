@@ -9,6 +9,7 @@ import (
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
+	"vedette/internal/tsv"
 )
 
 // Accounts that vendors call their customers' accounts from. Source:
@@ -36,39 +37,26 @@ type vendor struct{ name, category string }
 var (
 	vendors = sync.OnceValue(func() map[string]vendor {
 		m := map[string]vendor{}
-		for _, f := range rows("vendor_accounts.tsv", vendorAccountsTSV, 4) {
+		for _, f := range tsv.Must("triage/vendor_accounts.tsv", vendorAccountsTSV, "account vendor category source") {
 			m[f[0]] = vendor{f[1], f[2]}
 		}
 		return m
 	})
 	vendorCalls = sync.OnceValue(func() map[[3]string]bool {
 		m := map[[3]string]bool{}
-		for _, f := range rows("vendor_calls.tsv", vendorCallsTSV, 3) {
+		for _, f := range tsv.Must("triage/vendor_calls.tsv", vendorCallsTSV, "category service operation") {
 			m[[3]string(f)] = true
 		}
 		return m
 	})
 	claimed = sync.OnceValue(func() map[string]string {
 		m := map[string]string{}
-		for _, f := range rows("claims.tsv", claimsTSV, 2) {
+		for _, f := range tsv.Must("triage/claims.tsv", claimsTSV, "family claim") {
 			m[f[0]] = f[1]
 		}
 		return m
 	})
 )
-
-// rows splits a table into fields, without its head.
-func rows(name, tsv string, fields int) [][]string {
-	var list [][]string
-	for i, line := range strings.Split(strings.TrimSuffix(tsv, "\n"), "\n")[1:] {
-		f := strings.Split(line, "\t")
-		if len(f) != fields {
-			panic(fmt.Sprintf("triage: %s:%d: %d fields", name, i+2, len(f))) // a test reads it
-		}
-		list = append(list, f)
-	}
-	return list
-}
 
 // aside says why a caller is put aside as benign, "" where it is not. It rests
 // on what callers cannot set.

@@ -2,11 +2,11 @@ package triage
 
 import (
 	_ "embed"
-	"fmt"
 	"strings"
 	"sync"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 // Operations that matter when who enumerates makes them. Sources: ATT&CK
@@ -36,19 +36,15 @@ var common = sync.OnceValue(func() map[string]bool {
 })
 
 var (
-	followOn = sync.OnceValue(func() map[string]string { return table("follow_on.tsv", followOnTSV) })
-	bulk     = sync.OnceValue(func() map[string]string { return table("bulk.tsv", bulkTSV) })
+	followOn = sync.OnceValue(func() map[string]string { return table("follow_on.tsv", followOnTSV, "kind") })
+	bulk     = sync.OnceValue(func() map[string]string { return table("bulk.tsv", bulkTSV, "answers") })
 )
 
 // table reads rows of cloud, service, operation and a value, by the first
 // three with blanks between them.
-func table(name, tsv string) map[string]string {
+func table(name, text, value string) map[string]string {
 	m := map[string]string{}
-	for i, line := range strings.Split(strings.TrimSuffix(tsv, "\n"), "\n")[1:] {
-		f := strings.Split(line, "\t")
-		if len(f) != 4 {
-			panic(fmt.Sprintf("triage: %s:%d: %d fields", name, i+2, len(f))) // a test reads it
-		}
+	for _, f := range tsv.Must("triage/"+name, text, "cloud service operation "+value) {
 		m[f[0]+" "+f[1]+" "+f[2]] = f[3]
 	}
 	return m

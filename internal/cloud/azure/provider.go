@@ -7,14 +7,13 @@ package azure
 import (
 	"bytes"
 	_ "embed"
-	"fmt"
-	"strings"
 
 	"vedette/internal/cloud"
 	"vedette/internal/cloud/catalog"
 	"vedette/internal/cloud/outcomes"
 	"vedette/internal/cloud/scratch"
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 var (
@@ -50,33 +49,24 @@ func (p *Provider) Register(reg *event.Registry) (err error) {
 	}
 	// The roles of an application: "service" acts for itself, "client" is
 	// where people sign in (and attackers with them), "console" is the portal.
-	if p.apps, err = pairs("azure/first_party_apps.tsv", appsTSV, 0, 2); err != nil {
+	if p.apps, err = pairs("azure/first_party_apps.tsv", appsTSV, "appid name role source", 0, 2); err != nil {
 		return err
 	}
-	if p.graph, err = pairs("azure/graph_paths.tsv", graphTSV, 1, 0); err != nil {
+	if p.graph, err = pairs("azure/graph_paths.tsv", graphTSV, "kind segment source", 1, 0); err != nil {
 		return err
 	}
 	p.names, err = catalog.Load(reg, event.Azure, catalogTSV, bytes.ToLower)
 	return err
 }
 
-// pairs reads two columns of a tab-separated table with a header.
-func pairs(file, tsv string, key, value int) (map[string]string, error) {
-	m := map[string]string{}
-	var columns int
-	for i, line := range strings.Split(tsv, "\n") {
-		f := strings.Split(line, "\t")
-		switch {
-		case i == 0:
-			columns = len(f)
-		case line == "":
-		case len(f) != columns:
-			return nil, fmt.Errorf("%s:%d: %d columns, want %d", file, i+1, len(f), columns)
-		default:
-			m[f[key]] = f[value]
-		}
+// pairs reads two columns of a table.
+func pairs(file, text, header string, key, value int) (map[string]string, error) {
+	rows, err := tsv.Rows(file, text, header)
+	m := make(map[string]string, len(rows))
+	for _, r := range rows {
+		m[r.Fields[key]] = r.Fields[value]
 	}
-	return m, nil
+	return m, err
 }
 
 // NewDecoder returns a decoder of Azure records.

@@ -7,10 +7,11 @@ import (
 	"sync"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 //go:embed verbs.tsv
-var verbsTSV []byte
+var verbsTSV string
 
 // pattern is one row of verbs.tsv: names that begin with prefix, on a word's
 // edge, and end in suffix.
@@ -29,30 +30,30 @@ var verbs = sync.OnceValue(func() []pattern {
 	return list
 })
 
-func parseVerbs(tsv []byte) ([]pattern, error) {
-	rows := strings.Split(strings.TrimRight(string(tsv), "\n"), "\n")
-	if rows[0] != "pattern\tclass\tsource" {
-		return nil, fmt.Errorf("verbs, line 1: unknown header")
+func parseVerbs(text string) ([]pattern, error) {
+	rows, err := tsv.Rows("catalog/verbs.tsv", text, "pattern class source")
+	if err != nil {
+		return nil, err
 	}
 	var list []pattern
 	seen := map[string]bool{}
-	for i, row := range rows[1:] {
-		f := strings.Split(row, "\t")
-		if len(f) != 3 || f[2] == "" {
-			return nil, fmt.Errorf("verbs, line %d: want pattern, class and source", i+2)
+	for _, r := range rows {
+		f := r.Fields
+		if f[2] == "" {
+			return nil, fmt.Errorf("catalog/verbs.tsv:%d: want pattern, class and source", r.Line)
 		}
 		class, ok := event.ParseClass(f[1])
 		if !ok {
-			return nil, fmt.Errorf("verbs, line %d: unknown class %q", i+2, f[1])
+			return nil, fmt.Errorf("catalog/verbs.tsv:%d: unknown class %q", r.Line, f[1])
 		}
 		name := strings.ToLower(f[0])
 		if seen[name] {
-			return nil, fmt.Errorf("verbs, line %d: %q is there already", i+2, f[0])
+			return nil, fmt.Errorf("catalog/verbs.tsv:%d: %q is there already", r.Line, f[0])
 		}
 		seen[name] = true
 		prefix, suffix, glob := strings.Cut(name, "*")
 		if prefix == "" || strings.Contains(suffix, "*") {
-			return nil, fmt.Errorf("verbs, line %d: %q is neither a name nor one prefix and one suffix", i+2, f[0])
+			return nil, fmt.Errorf("catalog/verbs.tsv:%d: %q is neither a name nor one prefix and one suffix", r.Line, f[0])
 		}
 		list = append(list, pattern{prefix, suffix, f[0], !glob, class})
 	}

@@ -12,16 +12,16 @@ func TestVerbs(t *testing.T) {
 		t.Fatal(err)
 	}
 	const h = "pattern\tclass\tsource\n"
-	for tsv, want := range map[string]string{
-		"verb\n":                           "line 1",
-		h + "Get*\tdiscovery\n":            "line 2",
-		h + "Get*\treading\tx\n":           `line 2: unknown class "reading"`,
-		h + "*Get\tdiscovery\tx\n":         "line 2",
-		h + "G*e*t\tdiscovery\tx\n":        "line 2",
-		h + "A*\twrite\tx\na*\twrite\tx\n": "line 3",
+	for text, want := range map[string]string{
+		"verb\n":                           "verbs.tsv:1:",
+		h + "Get*\tdiscovery\n":            "verbs.tsv:2:",
+		h + "Get*\treading\tx\n":           `verbs.tsv:2: unknown class "reading"`,
+		h + "*Get\tdiscovery\tx\n":         "verbs.tsv:2:",
+		h + "G*e*t\tdiscovery\tx\n":        "verbs.tsv:2:",
+		h + "A*\twrite\tx\na*\twrite\tx\n": "verbs.tsv:3:",
 	} {
-		if _, err := parseVerbs([]byte(tsv)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", tsv, err, want)
+		if _, err := parseVerbs(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"vedette/internal/tsv"
 )
 
 // clients.tsv lists the rules; the first that holds wins. A tool that names
 // itself stands before the SDK it was written with.
 //
 //go:embed clients.tsv
-var clientsTSV []byte
+var clientsTSV string
 
 // Unknown is the family of a user agent that is missing or says nothing.
 const Unknown = "unknown"
@@ -54,24 +55,24 @@ var rules = sync.OnceValue(func() []rule {
 	return list
 })
 
-func parse(tsv []byte) ([]rule, error) {
-	rows := strings.Split(strings.TrimRight(string(tsv), "\n"), "\n")
-	if rows[0] != "family\tmatch\ttext\tsource" {
-		return nil, fmt.Errorf("clients, line 1: unknown header")
+func parse(text string) ([]rule, error) {
+	rows, err := tsv.Rows("client/clients.tsv", text, "family match text source")
+	if err != nil {
+		return nil, err
 	}
 	var list []rule
-	for i, row := range rows[1:] {
-		f := strings.Split(row, "\t")
-		if len(f) != 4 || f[0] == "" || f[2] == "" || f[3] == "" {
-			return nil, fmt.Errorf("clients, line %d: want family, match, text and source", i+2)
+	for _, r := range rows {
+		f := r.Fields
+		if f[0] == "" || f[2] == "" || f[3] == "" {
+			return nil, fmt.Errorf("client/clients.tsv:%d: want family, match, text and source", r.Line)
 		}
 		if f[2] != strings.ToLower(f[2]) {
-			return nil, fmt.Errorf("clients, line %d: %q is not in lower case", i+2, f[2])
+			return nil, fmt.Errorf("client/clients.tsv:%d: %q is not in lower case", r.Line, f[2])
 		}
 		switch f[1] {
 		case "exact", "prefix", "suffix", "contains":
 		default:
-			return nil, fmt.Errorf("clients, line %d: unknown match %q", i+2, f[1])
+			return nil, fmt.Errorf("client/clients.tsv:%d: unknown match %q", r.Line, f[1])
 		}
 		list = append(list, rule{f[0], f[1], []byte(f[2])})
 	}

@@ -75,15 +75,15 @@ func TestRules(t *testing.T) {
 		}
 	}
 	const h = "family\tmatch\ttext\tsource\n"
-	for tsv, want := range map[string]string{
-		"family\n":                     "line 1",
-		h + "a\tprefix\tb\n":           "line 2",
-		h + "a\tregexp\tb\tx\n":        `line 2: unknown match "regexp"`,
-		h + "a\tprefix\tB\tx\n":        "line 2",
-		h + "a\tprefix\tb\tx\na\t\t\t": "line 3",
+	for text, want := range map[string]string{
+		"family\n":                     "clients.tsv:1:",
+		h + "a\tprefix\tb\n":           "clients.tsv:2:",
+		h + "a\tregexp\tb\tx\n":        `clients.tsv:2: unknown match "regexp"`,
+		h + "a\tprefix\tB\tx\n":        "clients.tsv:2:",
+		h + "a\tprefix\tb\tx\na\t\t\t": "clients.tsv:3:",
 	} {
-		if _, err := parse([]byte(tsv)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", tsv, err, want)
+		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"vedette/internal/tsv"
 )
 
 // agents recognises Google's service agents: service accounts that Google
@@ -29,19 +30,17 @@ var placeholders = []struct {
 // parseAgents reads service_agents.tsv: pattern, name, runs_customer_code,
 // source. Agents that lend their credentials to the customer's own code are
 // in the file and do not count: whoever runs code there is the caller.
-func parseAgents(tsv string) (agents, error) {
+func parseAgents(text string) (agents, error) {
 	a := agents{domains: map[string][][]token{}}
-	for i, line := range strings.Split(tsv, "\n") {
-		if i == 0 || line == "" {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if len(f) != 4 {
-			return a, fmt.Errorf("gcp/service_agents.tsv:%d: %d columns, want 4", i+1, len(f))
-		}
+	rows, err := tsv.Rows("gcp/service_agents.tsv", text, "pattern name runs_customer_code source")
+	if err != nil {
+		return a, err
+	}
+	for _, r := range rows {
+		f := r.Fields
 		local, domain, ok := strings.Cut(f[0], "@")
 		if !ok || domain != strings.ToLower(domain) {
-			return a, fmt.Errorf("gcp/service_agents.tsv:%d: %q is no address", i+1, f[0])
+			return a, fmt.Errorf("gcp/service_agents.tsv:%d: %q is no address", r.Line, f[0])
 		}
 		if f[2] == "" {
 			a.domains[domain] = append(a.domains[domain], tokens(local))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vedette/internal/event"
+	"vedette/internal/tsv"
 )
 
 // Table classes results. It is read-only once parsed and may be shared.
@@ -52,18 +53,15 @@ type reason struct {
 // Codes compare without regard to letter case, texts with it. Exact codes
 // come first, then the other rules in the order of the table. An error names
 // the file and the line.
-func Parse(file, tsv string) (*Table, error) {
+func Parse(file, text string) (*Table, error) {
 	t := &Table{names: map[string][]byte{}, exact: map[string]event.Outcome{}}
-	for i, line := range strings.Split(tsv, "\n") {
-		if i == 0 || line == "" {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if len(f) != 4 {
-			return nil, fmt.Errorf("%s:%d: %d columns, want 4", file, i+1, len(f))
-		}
-		if err := t.add(f[0], f[1], f[2]); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
+	rows, err := tsv.Rows(file, text, "kind pattern result source")
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if err := t.add(r.Fields[0], r.Fields[1], r.Fields[2]); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, r.Line, err)
 		}
 	}
 	return t, nil

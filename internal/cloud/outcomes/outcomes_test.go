@@ -54,13 +54,13 @@ func TestTable(t *testing.T) {
 
 func TestTableErrors(t *testing.T) {
 	for bad, want := range map[string]string{
-		"code\ta\tdenied":              "t.tsv:2: 3 columns, want 4",
+		"code\ta\tdenied":              "t.tsv:2: 3 fields, want 4",
 		"code\ta\tno such\tx":          `t.tsv:2: no outcome "no such"`,
 		"reason\ta\tno such\tx":        `t.tsv:2: no reason "no such"`,
 		"no kind\ta\tdenied\tx":        `t.tsv:2: no kind of rule "no kind"`,
-		"code\ta\tdenied\tx\ty\tthird": "t.tsv:2: 6 columns, want 4",
+		"code\ta\tdenied\tx\ty\tthird": "t.tsv:2: 6 fields, want 4",
 	} {
-		if _, err := Parse("t.tsv", "header\n"+bad); err == nil || err.Error() != want {
+		if _, err := Parse("t.tsv", "kind\tpattern\tresult\tsource\n"+bad); err == nil || err.Error() != want {
 			t.Errorf("%q: error %v, want %s", bad, err, want)
 		}
 	}
