@@ -48,11 +48,20 @@ type AWS struct {
 	UserAgent func(string) string
 	// DataEvents writes data events too. A trail does not, unless asked.
 	DataEvents bool
+	// Accounts are those whose trails are recorded, all where it is empty: of
+	// a call from one account to another each has a record of its own, and
+	// only one of the two trails is the reader's.
+	Accounts []string
+	// Grants follows what calls of IAM make of Policy: a policy that is put on
+	// or attached to a user or a role adds to what that one may do, until it
+	// is taken away. Otherwise Policy is all that counts.
+	Grants bool
 
 	mu       sync.Mutex
 	records  []cloudTrailRecord
-	sessions map[string]userIdentity // by access key
-	users    map[string]userIdentity // by access key, as the server said
+	sessions map[string]userIdentity        // by access key
+	users    map[string]userIdentity        // by access key, as the server said
+	granted  map[string]map[string][]string // actions, by principal and policy
 	skipped  map[string]int
 	counts   AWSCounts
 	marks    []NotImplemented
@@ -250,6 +259,14 @@ func (a *AWS) keep(c awsCall, rec cloudTrailRecord) {
 			a.skipped = map[string]int{}
 		}
 		a.skipped[c.event]++
+		return
+	}
+	a.write(rec)
+}
+
+// write puts a record into its trail. a.mu must be held.
+func (a *AWS) write(rec cloudTrailRecord) {
+	if len(a.Accounts) > 0 && !slices.Contains(a.Accounts, rec.RecipientAccountID) {
 		return
 	}
 	if a.counts.Records == nil {

@@ -61,6 +61,6 @@ func (a *AWS) Instance(ctx context.Context, roleARN, instance string) (Credentia
 	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.records = append(a.records, rec)
+	a.write(rec)
 	return c, nil
 }

@@ -123,8 +123,11 @@ func tagged(in map[string]any, name string, n int) map[string]any {
 // ec2Params writes the form of an EC2 call as CloudTrail does, with its lists
 // as sets of items.
 func ec2Params(form url.Values) map[string]any {
-	if ec2Wrapped()[form.Get("Action")] {
+	switch action := form.Get("Action"); {
+	case ec2Wrapped()[action]:
 		return wrappedParams(form)
+	case action == "ModifySnapshotAttribute":
+		return snapshotParams(form)
 	}
 	out := map[string]any{}
 	for _, name := range ec2Empty[form.Get("Action")] {
@@ -183,6 +186,38 @@ func ec2Params(form url.Values) map[string]any {
 		} else {
 			addItem("tagSet", filters[id])
 		}
+	}
+	return out
+}
+
+// snapshotParams writes who a snapshot is shared with, and who no longer, as
+// captured calls of ModifySnapshotAttribute have it. The API takes both as a
+// list of one operation (OperationType, UserId.1, UserGroup.1) and as lists by
+// operation (CreateVolumePermission.Add.1.UserId); the record has one form.
+func snapshotParams(form url.Values) map[string]any {
+	out := map[string]any{"snapshotId": form.Get("SnapshotId"), "attributeType": "CREATE_VOLUME_PERMISSION"}
+	who := map[string]any{}
+	add := func(operation, field, value string) {
+		operation = strings.ToLower(operation)
+		set, _ := who[operation].(map[string]any)
+		if set == nil {
+			set = map[string]any{"items": []any{}}
+			who[operation] = set
+		}
+		set["items"] = append(set["items"].([]any), map[string]any{field: value})
+	}
+	for _, k := range sortedKeys(form) {
+		switch part := strings.Split(k, "."); {
+		case len(part) == 2 && part[0] == "UserId":
+			add(form.Get("OperationType"), "userId", form.Get(k))
+		case len(part) == 2 && part[0] == "UserGroup":
+			add(form.Get("OperationType"), "group", form.Get(k))
+		case len(part) == 4 && part[0] == "CreateVolumePermission":
+			add(part[1], lowerFirst(part[3]), form.Get(k))
+		}
+	}
+	if len(who) > 0 {
+		out["createVolumePermission"] = who
 	}
 	return out
 }

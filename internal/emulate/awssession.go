@@ -20,6 +20,8 @@ func (a *AWS) answered(ctx context.Context, rec *cloudTrailRecord, c awsCall, wh
 		a.sessionToken(rec, who, answer, at)
 	case c.service == "sts" && c.event == "GetFederationToken":
 		a.federated(rec, who, answer, at)
+	case c.service == "iam" && a.Grants:
+		a.grant(ctx, c, who)
 	case c.protocol == protoEC2 && !c.readOnly:
 		rec.ResponseElements = map[string]any{"requestId": rec.RequestID, "_return": true}
 	}
@@ -74,7 +76,11 @@ func (a *AWS) assumed(ctx context.Context, rec *cloudTrailRecord, who userIdenti
 		"assumedRoleUser": map[string]any{"assumedRoleId": doc.ID, "arn": doc.ARN},
 	}
 	rec.Resources = []awsResource{{account, "AWS::IAM::Role", roleARN}}
-	rec.RecipientAccountID = account
+	if who.AccountID == "" {
+		rec.RecipientAccountID = account
+	} else if who.AccountID != account {
+		a.crossed(rec, who, account)
+	}
 	session := userIdentity{
 		Type: "AssumedRole", PrincipalID: doc.ID, ARN: doc.ARN, AccountID: account, AccessKeyID: doc.Key,
 		SessionContext: &sessionContext{
@@ -95,6 +101,20 @@ func (a *AWS) assumed(ctx context.Context, rec *cloudTrailRecord, who userIdenti
 		rec.ResponseElements["nameQualifier"] = strings.TrimSuffix(who.PrincipalID, ":"+who.UserName)
 	}
 	a.opened(doc.Key, session)
+}
+
+// crossed writes the second record of a call from one account into another: the
+// trail of the account that was entered names the caller by account and id
+// alone (IAM User Guide, "Logging IAM and AWS STS API calls with CloudTrail",
+// cross-account AssumeRole). What both share is the sharedEventID.
+func (a *AWS) crossed(rec *cloudTrailRecord, who userIdentity, account string) {
+	rec.SharedEventID = a.Stage.UUID("sharedEventID")
+	other := *rec
+	other.UserIdentity = userIdentity{Type: "AWSAccount", PrincipalID: who.PrincipalID, AccountID: who.AccountID}
+	other.EventID, other.RecipientAccountID = a.Stage.UUID("eventID"), account
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.write(other)
 }
 
 // sessionToken links the keys of GetSessionToken to the user who asked: they

@@ -64,7 +64,7 @@ func (a *AWS) refusal(c awsCall, who userIdentity) string {
 		return deniedByServiceControl
 	case matchesAny(a.Boundary[principal], c.action):
 		return deniedByBoundary
-	case who.Type == "Root" || a.Policy.Allows(principal, c.action):
+	case who.Type == "Root" || a.Policy.Allows(principal, c.action) || a.grants(principal, c.action):
 		return ""
 	}
 	return fmt.Sprintf(notAllowed, c.action)
