@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"os"
+	"strconv"
 	"strings"
 
 	"vedette/internal/finding"
@@ -109,15 +110,24 @@ type explainCmd struct {
 	counting
 	Format   string `short:"f" enum:"text,json" default:"text" help:"text or json. Default: ${default}."`
 	Evidence string `default:"25" placeholder:"N|all" help:"Events to show, denied ones first. Default: ${default}."`
+	APIs     string `name:"apis" default:"50" placeholder:"N|all" help:"Operations to show, those first that were refused, ask for secrets or keys, or have a part in the priority. Default: ${default}."`
 	Quiet    bool   `short:"q" help:"No progress on standard error."`
 }
 
 func (c *explainCmd) Run(ctx context.Context, std IO) error {
-	n, err := parseEvidence(c.Evidence)
+	n, err := parseShown("--evidence", c.Evidence)
 	if err != nil {
 		return err
 	}
-	f, err := c.find(ctx, std, &c.counting, max(n, 1000), c.Quiet)
+	apis, err := parseShown("--apis", c.APIs)
+	if err != nil {
+		return err
+	}
+	kept := max(n, 1000) // as in the JSON of scan
+	if n < 0 {
+		kept = n
+	}
+	f, err := c.find(ctx, std, &c.counting, kept, c.Quiet)
 	if err != nil {
 		return err
 	}
@@ -125,8 +135,21 @@ func (c *explainCmd) Run(ctx context.Context, std IO) error {
 		return report.Write(std.Stdout, "ndjson", &finding.Report{Findings: []finding.Finding{*f}}, report.Options{})
 	}
 	w := bufio.NewWriter(std.Stdout)
-	if err := report.Explain(w, f, report.Options{Evidence: n, Terminal: term.Detect(std.Stdout, std.Getenv), Version: Version()}); err != nil {
+	if err := report.Explain(w, f, report.Options{Evidence: n, APIs: apis, Terminal: term.Detect(std.Stdout, std.Getenv), Version: Version()}); err != nil {
 		return err
 	}
 	return w.Flush()
+}
+
+// parseShown reads how many of something a page shows: a number from 1 on, or
+// "all", which is -1.
+func parseShown(flag, s string) (int, error) {
+	if s == "all" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, usagef("%s: %q is neither a number from 1 on nor \"all\"", flag, s)
+	}
+	return n, nil
 }

@@ -535,7 +535,7 @@ func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 		f.Chain = append(f.Chain, finding.Link{
 			From: e.symbols.text(from.principal), To: e.symbols.text(to[l].principal), Via: l.via,
 			Session: e.symbols.text(l.session), Key: e.symbols.text(l.issued),
-			Time: formatTime(l.time), EventID: e.idText(l.key, l.id),
+			FromKey: e.symbols.text(from.key), Time: formatTime(l.time), EventID: e.idText(l.key, l.id),
 		})
 	}
 	var creators symbolCounts

@@ -558,6 +558,13 @@ func TestStatement15_Chain(t *testing.T) {
 	if a, b := f.Chain[0], f.Chain[1]; a.EventID != "g1" && b.EventID != "g1" || a.Via != "AssumeRole" {
 		t.Errorf("chain %+v", f.Chain)
 	}
+	keys := map[string]string{}
+	for _, l := range f.Chain {
+		keys[l.FromKey] = l.Key
+	}
+	if keys["AKIA1"] != "ASIA1" || keys["ASIA1"] != "ASIA2" {
+		t.Errorf("which key led to which: %v", keys)
+	}
 }
 
 // TestStatement15_LinksInTime: a credential is not used before it is handed

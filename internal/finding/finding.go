@@ -17,7 +17,7 @@ type Report struct {
 
 // SchemaVersion is the version of the JSON output: its major part changes
 // when a field is renamed or removed.
-const SchemaVersion = "1.1.0"
+const SchemaVersion = "1.2.0"
 
 // Finding is one principal's discovery campaign in one account, or, where
 // Scope is "origin", one origin's over several accounts.
@@ -121,7 +121,10 @@ type Resemblance struct {
 	Name       string `json:"name"`
 	Confidence string `json:"confidence"` // low, medium, high
 	Basis      string `json:"basis"`      // what it rests on, in words
-	Link       string `json:"link,omitempty"`
+	// Against is what of the client speaks against it, in words. A client says
+	// of itself what it likes, so that it takes nothing from the confidence.
+	Against string `json:"against,omitempty"`
+	Link    string `json:"link,omitempty"`
 }
 
 // Detection is a detection that fired, with the windows of it that did.
@@ -177,6 +180,9 @@ type Link struct {
 	Via     string `json:"via"`     // the call, or the provider's field, that links them
 	Session string `json:"session"` // the session it led to
 	Key     string `json:"key,omitempty"`
+	// FromKey is the credential that From asked with: of the first link, what
+	// stands at the beginning of the chain.
+	FromKey string `json:"from_key,omitempty"`
 	Time    string `json:"time,omitempty"`
 	EventID string `json:"event_id,omitempty"`
 }

@@ -36,7 +36,11 @@ type Program struct {
 	// Client is the family of user agents by which it names itself, as
 	// internal/cloud/client has them, or empty.
 	Client string
-	Source string
+	// Libraries are the families of user agents that its calls bear where it
+	// does not name itself: of what it is written with. Empty where that is not
+	// known.
+	Libraries []string
+	Source    string
 }
 
 // Tool is a program that enumerates, or a module of one.
@@ -104,8 +108,12 @@ func Tools() []Tool { return tools() }
 
 var programs = sync.OnceValue(func() []Program {
 	var list []Program
-	for _, f := range tsv.Must("footprint/programs.tsv", programsTSV, "tool name class client source commit") {
-		list = append(list, Program{f[0], f[1], f[2], f[3], f[4] + " at " + f[5]})
+	for _, f := range tsv.Must("footprint/programs.tsv", programsTSV, "tool name class client libraries source commit") {
+		p := Program{Name: f[0], Title: f[1], Class: f[2], Client: f[3], Source: f[5] + " at " + f[6]}
+		if f[4] != "" {
+			p.Libraries = strings.Split(f[4], ",")
+		}
+		list = append(list, p)
 	}
 	return list
 })

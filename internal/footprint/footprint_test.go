@@ -43,6 +43,11 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%s stands out of order", p.Name)
 		}
 		names[p.Name] = true
+		for _, l := range p.Libraries {
+			if l == "" || l != strings.ToLower(l) || l == p.Client {
+				t.Errorf("%s has library %q", p.Name, l)
+			}
+		}
 		if p.Client == "" && OfTool(p.Name, "") == nil {
 			t.Errorf("%s has neither operations nor a client: nothing can tell it", p.Name)
 		}

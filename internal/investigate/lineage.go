@@ -260,7 +260,7 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 
 func (g *grant) link(to string) Link {
 	return Link{
-		Link:     finding.Link{From: g.who.principal, To: to, Via: g.via, Session: g.session, Key: g.key, Time: stamp(g.time), EventID: g.id},
+		Link:     finding.Link{From: g.who.principal, To: to, Via: g.via, Session: g.session, Key: g.key, FromKey: g.who.key, Time: stamp(g.time), EventID: g.id},
 		FromKind: g.who.kind.String(), IP: g.from.address, At: finding.At{File: g.file, Record: g.record},
 	}
 }

@@ -114,8 +114,18 @@ func names(of func(*finding.Finding) []finding.Count) func(*finding.Finding) str
 	return list(of, func(c finding.Count) string { return c.Name })
 }
 
+// after is a text behind what leads to it; empty where the text is.
+func after(lead, text string) string {
+	if text == "" {
+		return ""
+	}
+	return lead + text
+}
+
 func resembled(of func(*finding.Finding) []finding.Resemblance) func(*finding.Finding) string {
-	return list(of, func(r finding.Resemblance) string { return r.Name + " (" + r.Confidence + "): " + r.Basis })
+	return list(of, func(r finding.Resemblance) string {
+		return r.Name + " (" + r.Confidence + "): " + r.Basis + after("; but ", r.Against)
+	})
 }
 
 // jsonArray is a list of strings as a JSON array, [] when there are none.

@@ -12,21 +12,21 @@ import (
 	"vedette/internal/term"
 )
 
-// How many APIs and slices [Explain] shows.
-const (
-	maxAPIs   = 50
-	maxSlices = 15
-)
+// maxSlices is how many slices [Explain] shows.
+const maxSlices = 15
 
-// defaultEvidence is how many pieces of evidence [Explain] shows unless told.
-const defaultEvidence = 25
+// How many pieces of evidence and APIs [Explain] shows unless told.
+const (
+	defaultEvidence = 25
+	defaultAPIs     = 50
+)
 
 // Explain writes one finding in full for a person.
 func Explain(w io.Writer, f *finding.Finding, opts Options) error {
 	b := bufio.NewWriter(w)
 	p := newPage(b, opts)
 	p.uncut = !opts.Terminal.Interactive && opts.Terminal.Width == term.DefaultWidth
-	p.explain(f, opts.Evidence)
+	p.explain(f, opts)
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("explain finding: %w", err)
 	}
@@ -78,7 +78,7 @@ func bareName(f *finding.Finding) string {
 	return name
 }
 
-func (p *page) explain(f *finding.Finding, evidence int) {
+func (p *page) explain(f *finding.Finding, opts Options) {
 	p.heading("Finding " + f.ID)
 	p.paragraph(Sentence(f), "", levelStyle(f.Level))
 	p.blank()
@@ -155,10 +155,15 @@ func (p *page) explain(f *finding.Finding, evidence int) {
 	if len(f.GlobalServices) > 0 {
 		p.items("global", counts(f.GlobalServices), 0)
 	}
+	for _, r := range f.Reasons {
+		if strings.HasPrefix(r.Factor, "follow_") {
+			p.field("followed", strings.TrimPrefix(reasonText(&r), "then "))
+		}
+	}
 	p.blank()
-	p.apis(f.APIs)
+	p.apis(f, opts.APIs)
 	p.slices(f)
-	p.evidence(f, evidence)
+	p.evidence(f, opts.Evidence)
 }
 
 // parts are those of the texts that are not empty, made safe.
@@ -199,7 +204,7 @@ func (p *page) chain(f *finding.Finding) {
 		}
 		p.field(label, text)
 		label = ""
-		for _, part := range [][2]string{{"session", l.Session}, {"key", l.Key}, {"event", l.EventID}} {
+		for _, part := range [][2]string{{"with key", l.FromKey}, {"session", l.Session}, {"key", l.Key}, {"event", l.EventID}} {
 			if part[1] != "" {
 				p.whole("", "  "+part[0]+" "+part[1])
 			}
@@ -242,16 +247,27 @@ func reasonsText(reasons map[string]int) string {
 	return strings.Join(names, ", ")
 }
 
-func (p *page) apis(apis []finding.API) {
-	if len(apis) == 0 {
+// apis is a table of operations. Where there are more than it has room for,
+// what a reader must not miss comes first.
+func (p *page) apis(f *finding.Finding, most int) {
+	if len(f.APIs) == 0 {
 		return
+	}
+	if most == 0 {
+		most = defaultAPIs
+	}
+	chosen := chooseAPIs(f, most)
+	shown := chosen.shown
+	if chosen.telling > 0 {
+		p.line("Of " + term.Plural(f.DistinctAPIs, "API") + " " + term.Count(len(shown)) + " are shown: first the " + term.Count(chosen.telling) + " that " +
+			tellingText + "; then those with the most calls.")
+		p.blank()
 	}
 	cols := []column{{head: "EVENTS", right: true}, {head: "DENIED", right: true}, {head: "SERVICE"}, {head: "OPERATION", flex: true}, {head: "ATT&CK"}}
 	if p.width >= wide {
 		cols = append(cols, column{head: "REQUESTS", right: true})
 	}
 	unknown := false
-	shown := apis[:min(len(apis), maxAPIs)]
 	rows := make([][]string, len(shown))
 	for i, a := range shown {
 		technique := a.Technique
@@ -266,8 +282,11 @@ func (p *page) apis(apis []finding.API) {
 	for i := range rows {
 		t.row(i, term.Plain)
 	}
-	if rest := len(apis) - len(shown); rest > 0 {
-		p.paragraph("and "+term.Plural(rest, "more API")+"; --format json has all", "", term.Plain)
+	if cut := chosen.cutText(); cut != "" {
+		if len(f.APIs) > len(shown) {
+			cut += "; --apis all shows them"
+		}
+		p.line(cut)
 	}
 	if unknown {
 		p.paragraph("unknown: no catalogue lists the API; it counts by its verb.", "", term.Faint)

@@ -42,7 +42,21 @@ type findingView struct {
 	EvidenceMore  int
 }
 
-type chainStep struct{ Text, Session, Key, EventID string }
+type chainStep struct{ Text, Session, Key, FromKey, EventID string }
+
+// credentials says which credential led to which; empty where neither is
+// known.
+func (c chainStep) credentials() string {
+	switch {
+	case c.FromKey != "" && c.Key != "":
+		return "; credential " + c.FromKey + " → " + c.Key
+	case c.FromKey != "":
+		return "; with credential " + c.FromKey
+	case c.Key != "":
+		return "; credential " + c.Key
+	}
+	return ""
+}
 
 type sliceView struct {
 	Text, When string
@@ -198,7 +212,7 @@ func chainSteps(f *finding.Finding) []chainStep {
 		if l.Time != "" {
 			text += " at " + clock(l.Time) + " UTC"
 		}
-		steps = append(steps, chainStep{text, l.Session, l.Key, l.EventID})
+		steps = append(steps, chainStep{text, l.Session, l.Key, l.FromKey, l.EventID})
 	}
 	return steps
 }

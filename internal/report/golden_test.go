@@ -313,7 +313,7 @@ func TestProblemsInGroups(t *testing.T) {
 // Long lists of a finding end with how many more there are.
 func TestExplainIsBounded(t *testing.T) {
 	f := threeClouds().Findings[0]
-	f.APIs, f.Slices, f.SlicesTotal = nil, nil, 23
+	f.APIs, f.DistinctAPIs, f.Slices, f.SlicesTotal = nil, 60, nil, 23
 	for i := range 60 {
 		f.APIs = append(f.APIs, finding.API{Service: "s", Name: fmt.Sprintf("List%03d", i), Events: 1, Known: true})
 	}
@@ -329,15 +329,15 @@ func TestExplainIsBounded(t *testing.T) {
 	}
 	page := explain()
 	for text, want := range map[string]bool{
-		"List049": true, "List050": false, "and 10 more APIs; --format json has all\n": true,
+		"List049": true, "List050": false, "and 10 more APIs with 10 calls; --apis all shows them\n": true,
 		"part014": true, "part015": false, "and 5 more slices; --format json has all\n": true, "and 3 slices not listed\n": true,
 	} {
 		if strings.Contains(page, text) != want {
 			t.Errorf("%q: %v\n%s", text, !want, page)
 		}
 	}
-	f.APIs, f.Slices, f.SlicesTotal = f.APIs[:50], f.Slices[:15], 15
-	if page = explain(); strings.Contains(page, "format json") {
+	f.APIs, f.DistinctAPIs, f.Slices, f.SlicesTotal = f.APIs[:50], 50, f.Slices[:15], 15
+	if page = explain(); strings.Contains(page, "format json") || strings.Contains(page, "--apis") {
 		t.Errorf("nothing is left out:\n%s", page)
 	}
 }

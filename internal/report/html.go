@@ -33,9 +33,10 @@ func contentPolicy() string {
 // so it cannot be wrong at run time.
 var htmlPage = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
-		"count":  func(n int) string { return term.Count(n) },
-		"signed": signed,
-		"clip":   clipped,
+		"count":   func(n int) string { return term.Count(n) },
+		"signed":  signed,
+		"clip":    clipped,
+		"against": func(r finding.Resemblance) string { return againstText(&r) },
 	}).Parse(htmlText))
 })
 

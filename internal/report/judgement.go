@@ -167,12 +167,25 @@ func resemblances(list []finding.Resemblance) string {
 	const most = 3
 	names := make([]string, 0, most+1)
 	for _, r := range list[:min(len(list), most)] {
-		names = append(names, r.Name+" ("+r.Confidence+" confidence)")
+		against := ""
+		if r.Against != "" {
+			against = " by its calls; the client speaks against it"
+		}
+		names = append(names, r.Name+" ("+r.Confidence+" confidence"+against+")")
 	}
 	if rest := len(list) - len(names); rest > 0 {
 		names = append(names, term.Count(rest)+" more")
 	}
 	return strings.Join(names, ", ")
+}
+
+// againstText says what of the client speaks against a resemblance, and how
+// little that is; "" where nothing does.
+func againstText(r *finding.Resemblance) string {
+	if r.Against == "" {
+		return ""
+	}
+	return "But " + r.Against + ". A client can say anything: that changes neither confidence nor priority."
 }
 
 // incidentsText names published incidents that the calls resemble.
@@ -247,6 +260,7 @@ func (p *page) resembling(title string, list []finding.Resemblance) {
 	p.paragraph(title, "", term.Strong)
 	for _, r := range list {
 		p.paragraph(r.Name+": "+r.Confidence+" confidence, "+r.Basis, "  ", term.Plain)
+		p.paragraph(againstText(&r), "    ", term.Medium)
 		if r.Link != "" {
 			p.paragraph(r.Link, "    ", term.Faint)
 		}

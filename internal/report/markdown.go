@@ -187,10 +187,20 @@ func (m *markdown) finding(f *findingView) {
 		m.item(p.Name + ": " + p.Value)
 	}
 	m.blank()
+	if len(f.Like) > 0 || f.Claims != "" {
+		m.line("### ", "What it looks like: similarity, not attribution")
+		for _, r := range f.Like {
+			m.item(r.Name + ": " + r.Confidence + " confidence, " + r.Basis + after(". ", againstText(&r)))
+		}
+		if f.Claims != "" {
+			m.item("The client claims " + f.Claims)
+		}
+		m.blank()
+	}
 	if len(f.Chain) > 0 {
 		m.line("### ", "Chain")
 		for _, c := range f.Chain {
-			m.item(c.Text)
+			m.item(c.Text + c.credentials())
 		}
 		m.blank()
 	}
@@ -203,8 +213,8 @@ func (m *markdown) finding(f *findingView) {
 			}
 		}
 		m.table([]string{"Service", "Operation", "Calls", "Refused", "When"}, rows)
-		if f.Matrix.More > 0 {
-			m.paragraph("and " + term.Plural(f.Matrix.More, "more API"))
+		if f.Matrix.More != "" {
+			m.w.WriteString(inline(f.Matrix.More, maxParagraph) + "; `vedette explain` with `--apis all` shows them\n\n")
 		}
 	}
 	if len(f.Commands)+len(f.Pivots) > 0 {

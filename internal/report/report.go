@@ -44,6 +44,9 @@ type Options struct {
 	// Evidence is how many pieces of evidence [Explain] shows: 0 stands for
 	// 25, less than 0 for all that the finding holds.
 	Evidence int
+	// APIs is how many operations [Explain] shows: 0 stands for 50, less than 0
+	// for all.
+	APIs int
 	// Commands are what goes on from the finding of an id, each as the words
 	// of a command line, for documents; nil where there are none.
 	Commands func(id string) [][]string

@@ -116,7 +116,7 @@ type matrixView struct {
 	Ticks  []string
 	Step   string
 	Groups []apiGroup
-	More   int    // APIs not shown
+	More   string // which APIs are not shown
 	Cut    string // what of the calls the drawing does not hold
 }
 
@@ -150,7 +150,8 @@ func newMatrix(f *finding.Finding, events []seen, most int) *matrixView {
 			", the denied ones and then the earliest; the figures beside it hold all. A scan with a greater --evidence draws more."
 	}
 	order := map[string]int{}
-	for _, api := range f.APIs[:min(len(f.APIs), most)] {
+	chosen := chooseAPIs(f, most)
+	for _, api := range chosen.shown {
 		i, ok := order[api.Service]
 		if !ok {
 			i = len(v.Groups)
@@ -167,7 +168,7 @@ func newMatrix(f *finding.Finding, events []seen, most int) *matrixView {
 		v.Groups[i].Events += api.Events
 	}
 	slices.SortStableFunc(v.Groups, func(a, b apiGroup) int { return cmp.Compare(b.Events, a.Events) })
-	v.More = f.DistinctAPIs - min(len(f.APIs), most)
+	v.More = chosen.cutText()
 	return v
 }
 

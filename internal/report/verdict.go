@@ -43,6 +43,7 @@ type advice struct {
 	Plain []string `yaml:"plain"`
 	// History are factors that hold the burst against what was before.
 	History []string `yaml:"history"`
+	Telling telling  `yaml:"telling"`
 	// First is what to do first: the first row counts of which each condition
 	// holds.
 	First []firstStep `yaml:"first"`

@@ -14,6 +14,7 @@ import (
 // attribution is a resemblance with what judgement asks of it.
 type attribution struct {
 	finding.Resemblance
+	tool  *knownTool
 	class string
 	alike float64
 }
@@ -67,14 +68,20 @@ func (x *toolIndex) tools(f *finding.Facts, worded bool) []attribution {
 		}
 		a = x.client(t, f, a)
 		if a.Confidence != "" {
-			a.Name, a.class = t.Title, t.Class
+			a.Name, a.class, a.tool = t.Title, t.Class, t
 			list = append(list, a)
 		}
 	}
 	slices.SortFunc(list, func(a, b attribution) int {
 		return cmp.Or(cmp.Compare(confidence(b.Confidence), confidence(a.Confidence)), cmp.Compare(b.alike, a.alike), strings.Compare(a.Name, b.Name))
 	})
-	return closest(list)
+	list = closest(list)
+	for i := range list {
+		if worded {
+			list[i].Against = x.against(list[i].tool, f)
+		}
+	}
+	return list
 }
 
 // closest keeps the tools that are about as likely as the first: tools of one
@@ -220,6 +227,28 @@ func (x *toolIndex) client(t *knownTool, f *finding.Facts, a attribution) attrib
 		a.Basis = strings.TrimPrefix(a.Basis+"; the user agent is one that it puts on to hide", "; ")
 	}
 	return a
+}
+
+// unknownClient is the family of a user agent that is missing or says nothing.
+const unknownClient = "unknown"
+
+// against says that not one client is the tool's, or a library that it is
+// written with. It is said and nothing is made of it: whoever hides a tool has
+// it call itself something else.
+func (x *toolIndex) against(t *knownTool, f *finding.Facts) string {
+	own := slices.Concat([]string{t.Client}, t.Libraries)
+	hides := t.Name == "pacu" && slices.ContainsFunc(f.UserAgents, func(s string) bool { return x.agents[s] })
+	if len(t.Libraries) == 0 || len(f.Clients) == 0 || hides {
+		return ""
+	}
+	for _, c := range f.Clients {
+		if c == "" || c == unknownClient || slices.Contains(own, c) {
+			return ""
+		}
+	}
+	clients := slices.Sorted(slices.Values(f.Clients))
+	return "the client speaks against it, which calls itself " + few(clients, 3).String() + "; " + t.Title + " calls by " +
+		few(t.Libraries, 2).String() + ", unless it is made to hide"
 }
 
 // What it takes to say that calls are like those of an incident: operations

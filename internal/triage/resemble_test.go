@@ -143,17 +143,66 @@ func TestClientRaises(t *testing.T) {
 	}
 }
 
+// TestAgainst: a client that is not the tool's, nor a library of what it is
+// written with, is told, and changes neither confidence nor points.
+func TestAgainst(t *testing.T) {
+	scout := factsOf(footprint.OfTool("scoutsuite", ""), time.Second)
+	judge := New(DefaultWeights())
+	plain := judge.Judge(scout)
+	if len(plain.Tools) == 0 || plain.Tools[0].Name != "ScoutSuite" || plain.Tools[0].Against != "" {
+		t.Fatalf("without a client: %+v", plain.Tools)
+	}
+	for _, c := range []struct {
+		families []string
+		against  string // how it goes on after "which calls itself "
+	}{
+		{[]string{"console"}, "console; ScoutSuite calls by boto3, botocore and 6 more, unless it is made to hide"},
+		{[]string{"terraform", "console"}, "console, terraform; "},
+		{[]string{"boto3"}, ""},
+		{[]string{"console", "botocore"}, ""},
+		{[]string{"unknown"}, ""},
+		{[]string{"console", "unknown"}, ""},
+		{nil, ""},
+	} {
+		scout.Clients = c.families
+		got := judge.Judge(scout)
+		i := slices.IndexFunc(got.Tools, func(r finding.Resemblance) bool { return r.Name == "ScoutSuite" })
+		if i < 0 {
+			t.Fatalf("%v: %+v", c.families, got.Tools)
+		}
+		against, said := strings.CutPrefix(got.Tools[i].Against, "the client speaks against it, which calls itself ")
+		if said != (c.against != "") || !strings.HasPrefix(against, c.against) {
+			t.Errorf("%v: %q, want %q", c.families, got.Tools[i].Against, c.against)
+		}
+		if got.Tools[i].Confidence != plain.Tools[0].Confidence || toolPoints(got) != toolPoints(plain) || toolPoints(plain) == 0 {
+			t.Errorf("%v: %s confidence and %d points, without a client %s and %d", c.families, got.Tools[i].Confidence, toolPoints(got), plain.Tools[0].Confidence, toolPoints(plain))
+		}
+	}
+	// Pacu puts on clients of others; that one does speaks for it.
+	pacu := factsOf(footprint.OfTool("pacu", "iam__enum_permissions"), time.Second)
+	for agent, want := range map[string]bool{"Mozilla/5.0 (nobody)": true, footprint.PacuAgents()[17]: false} {
+		pacu.Clients, pacu.UserAgents = []string{"console"}, []string{agent}
+		got := newToolIndex().tools(pacu, true)
+		if len(got) == 0 || got[0].Name != "Pacu" || (got[0].Against != "") != want {
+			t.Errorf("with %s: %+v", agent, got)
+		}
+	}
+}
+
+func toolPoints(j finding.Judgement) int {
+	for _, r := range j.Reasons {
+		if r.Factor == "tool" {
+			return r.Points
+		}
+	}
+	return 0
+}
+
 // TestToolPoints: tools of intruders and auditors add points, emulation none.
 func TestToolPoints(t *testing.T) {
 	j := New(DefaultWeights())
 	points := func(ops []footprint.Operation, pace time.Duration) int {
-		v := j.Judge(factsOf(ops, pace))
-		for _, r := range v.Reasons {
-			if r.Factor == "tool" {
-				return r.Points
-			}
-		}
-		return 0
+		return toolPoints(j.Judge(factsOf(ops, pace)))
 	}
 	for _, c := range []struct {
 		name string
