@@ -40,6 +40,8 @@ type GCPEstate struct {
 	Principals map[string]*GCPPrincipal `json:"principals"`
 	// Answers are the bodies of the answers by methodName.
 	Answers map[string]map[string]any `json:"answers"`
+	// Objects are the names of what the buckets hold, by bucket.
+	Objects map[string][]string `json:"objects"`
 }
 
 // GCPPrincipal is a user or a service account.
@@ -177,6 +179,9 @@ func (g *GCP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // single zones and regions; a kind that the estate does not have is listed empty.
 func (g *GCP) answer(row gcpRoute, vars map[string]string) map[string]any {
 	answer := g.Estate.Answers[row.name]
+	if vars["bucket"] != "" && row.service == "storage.googleapis.com" && answer == nil {
+		return g.bucketAnswer(row, vars["bucket"])
+	}
 	kind, ok := strings.CutSuffix(strings.TrimPrefix(row.name, "v1.compute."), ".list")
 	if answer != nil || !ok || row.service != "compute.googleapis.com" {
 		return answer

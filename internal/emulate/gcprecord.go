@@ -2,10 +2,13 @@ package emulate
 
 import (
 	"cmp"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"vedette/internal/tsv"
 )
 
 // payload makes the AuditLog of a call.
@@ -26,6 +29,9 @@ func (g *GCP) payload(c gcpCall) map[string]any {
 	}
 	if c.granted {
 		authz["granted"] = true
+	}
+	if c.vars["bucket"] != "" && c.row.resource == "gcs_bucket" {
+		authz["resource"], authz["resourceAttributes"] = g.resourceName(c), map[string]any{}
 	}
 	p := map[string]any{
 		"@type": "type.googleapis.com/google.cloud.audit.AuditLog", "authenticationInfo": auth,
@@ -48,13 +54,26 @@ func (g *GCP) payload(c gcpCall) map[string]any {
 	}
 	if !c.granted {
 		p["status"] = map[string]any{"code": 7, "message": fmt.Sprintf("Required '%s' permission for 'projects/%s'", c.row.permission, g.Estate.Project)}
-	} else if c.row.isList() && c.items > 0 {
+	} else if c.row.isList() && c.items > 0 && c.row.service != "storage.googleapis.com" { // whose captured lists have no count
 		p["numResponseItems"] = fmt.Sprint(c.items)
 	}
 	if c.row.service == "compute.googleapis.com" {
 		p["resourceLocation"] = map[string]any{"currentLocations": []any{c.location()}}
 	}
 	return p
+}
+
+type gcpLabel struct{ kind, label, variable string }
+
+//go:embed gcplabels.tsv
+var gcpLabelsTSV string
+
+func gcpLabels() []gcpLabel {
+	var rows []gcpLabel
+	for _, f := range tsv.Must("emulate/gcplabels.tsv", gcpLabelsTSV, "type label variable") {
+		rows = append(rows, gcpLabel{f[0], f[1], f[2]})
+	}
+	return rows
 }
 
 func (g *GCP) resource(c gcpCall) map[string]any {
@@ -71,6 +90,13 @@ func (g *GCP) resource(c gcpCall) map[string]any {
 		labels["email_id"], labels["unique_id"] = c.vars["account"], g.uniqueID(c.vars["account"])
 	case "gce_instance":
 		labels["instance_id"], labels["zone"] = g.instanceID(), c.vars["zone"]
+	case "gcs_bucket":
+		labels["location"] = g.bucketLocation(c.vars["bucket"])
+	}
+	for _, l := range gcpLabels() {
+		if l.kind == c.row.resource {
+			labels[l.label] = c.vars[l.variable]
+		}
 	}
 	return map[string]any{"type": c.row.resource, "labels": labels}
 }
@@ -79,23 +105,29 @@ func (g *GCP) resource(c gcpCall) map[string]any {
 func (c gcpCall) location() string { return cmp.Or(c.vars["zone"], c.vars["region"], "global") }
 
 // resourceName is what a call acts on: for Compute Engine the collection or
-// the thing itself, for other services what holds the collection.
+// the thing itself, for other services what holds the collection. A bucket is
+// named without its project, since its name is the world's.
 func (g *GCP) resourceName(c gcpCall) string {
 	resource := "projects/" + g.Estate.Project
+	_, tail, _ := strings.Cut(c.row.path, "{project}")
 	switch {
 	case c.row.service == "compute.googleapis.com":
-		_, tail, _ := strings.Cut(c.row.path, "{project}")
 		tail = strings.Replace(tail, "/aggregated/", "/global/", 1)
-		for k, v := range c.vars {
-			tail = strings.ReplaceAll(tail, "{"+k+"}", v)
-		}
-		resource += strings.TrimSuffix(strings.TrimSuffix(tail, "/setLabels"), "/wait")
+		tail = strings.TrimSuffix(strings.TrimSuffix(tail, "/setLabels"), "/wait")
 	case c.vars["account"] != "":
-		resource = "projects/-/serviceAccounts/" + c.vars["account"]
-	case c.vars["location"] != "":
-		resource += "/locations/" + c.vars["location"]
+		return "projects/-/serviceAccounts/" + c.vars["account"]
+	case c.row.resource == "gcs_bucket" && c.vars["bucket"] != "":
+		return "projects/_/buckets/" + c.vars["bucket"]
+	default:
+		tail, _, _ = strings.Cut(tail, ":")
+		if at := strings.LastIndexByte(tail, '/'); at >= 0 && !strings.HasPrefix(tail[at:], "/{") {
+			tail = tail[:at]
+		}
 	}
-	return resource
+	for k, v := range c.vars {
+		tail = strings.ReplaceAll(tail, "{"+k+"}", v)
+	}
+	return resource + tail
 }
 
 // requestType is the message that the record's request names, or "" where no
