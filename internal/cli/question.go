@@ -98,27 +98,10 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 		opts.Providers = slices.DeleteFunc(opts.Providers, func(p cloud.Provider) bool { return !slices.Contains(clouds, p.Cloud()) })
 	}
 	opts.Engine.Workers = runtime.GOMAXPROCS(0)
-	reg, err := registry()
-	if err != nil {
-		return err
-	}
-	var open []*question.Asked
-	for _, q := range asked {
-		query, err := compile.Question(q, reg, clouds)
-		if err != nil {
-			return usage(err)
-		}
-		open = append(open, question.Ask(q, since, until, query.Unlisted))
-	}
+	var answers []*question.Answer
 	var res *scan.Result
 	err = watch(&opts, std, c.Quiet, func() (err error) {
-		res, err = scan.Visit(ctx, opts, func() scan.Visitor {
-			var v asking
-			for _, a := range open {
-				v = append(v, a.Collector())
-			}
-			return v
-		})
+		answers, res, err = ask(ctx, opts, asked, clouds, since, until)
 		return err
 	})
 	if err != nil {
@@ -127,14 +110,8 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 		}
 		return err
 	}
-	var answers []*question.Answer
-	for _, a := range open {
-		ans, err := a.Answer()
-		if err != nil {
-			return err
-		}
-		ans.Notes = append(ans.Notes, unseen(ans.Question, res.Report.Coverage)...)
-		answers = append(answers, ans)
+	for _, a := range answers {
+		a.Notes = append(a.Notes, unseen(a.Question, res.Report.Coverage)...)
 	}
 	if err := c.answer(std, answers); err != nil {
 		return err
@@ -149,6 +126,41 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 		return exit{code: ExitLost}
 	}
 	return nil
+}
+
+// ask answers questions from one read of files.
+func ask(ctx context.Context, opts scan.Options, asked []*question.Question, clouds []event.Cloud, since, until int64) ([]*question.Answer, *scan.Result, error) {
+	reg, err := registry()
+	if err != nil {
+		return nil, nil, err
+	}
+	var open []*question.Asked
+	for _, q := range asked {
+		query, err := compile.Question(q, reg, clouds)
+		if err != nil {
+			return nil, nil, usage(err)
+		}
+		open = append(open, question.Ask(q, since, until, query.Unlisted))
+	}
+	res, err := scan.Visit(ctx, opts, func() scan.Visitor {
+		var v asking
+		for _, a := range open {
+			v = append(v, a.Collector())
+		}
+		return v
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var answers []*question.Answer
+	for _, a := range open {
+		ans, err := a.Answer()
+		if err != nil {
+			return nil, nil, err
+		}
+		answers = append(answers, ans)
+	}
+	return answers, res, nil
 }
 
 // asking shows events to several questions.

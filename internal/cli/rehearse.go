@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -352,12 +353,40 @@ func (c *rehearseVerify) judging(std IO, detections []string) (rehearse.Judging,
 		}
 		return res.Rows, nil
 	}
+	j.Questions = func(ctx context.Context, dir string, ids []string) ([]rehearse.Answer, error) {
+		return rehearsed(ctx, scan.Options{Paths: []string{dir}, Providers: opts.Providers, Engine: opts.Engine}, ids)
+	}
 	for _, p := range opts.Engine.Plans {
 		for _, w := range p.Windows {
 			j.Thresholds = append(j.Thresholds, fmt.Sprintf("%s fires at %s within %s", p.Detection, w.Trigger, term.Duration(w.Length)))
 		}
 	}
 	return j, nil
+}
+
+// rehearsed asks hunting questions of a run's logs.
+func rehearsed(ctx context.Context, opts scan.Options, ids []string) ([]rehearse.Answer, error) {
+	library, err := questions("")
+	if err != nil {
+		return nil, err
+	}
+	asked, rest := named(library, ids)
+	if len(rest) > 0 {
+		return nil, usagef("there is no question %q: vedette hunt --list has them", rest[0])
+	}
+	answers, _, err := ask(ctx, opts, asked, nil, math.MinInt64, math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	var list []rehearse.Answer
+	for _, a := range answers {
+		out := rehearse.Answer{ID: a.Question.ID}
+		for _, row := range a.Rows {
+			out.Last = append(out.Last, row.Last)
+		}
+		list = append(list, out)
+	}
+	return list, nil
 }
 
 // anyCall is the same plans with windows that fire at one call.

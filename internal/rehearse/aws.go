@@ -28,13 +28,16 @@ const awsAccountID = "111122223333"
 var (
 	//go:embed estate/aws.py
 	awsEstate []byte
-	// moto's server, with two of its answers mended.
+	// moto's server, with some of its answers mended.
 	//go:embed estate/stand_in.py
 	awsServer []byte
+	//go:embed estate/state.py
+	awsState []byte
 )
 
-// awsAccount is an account in moto. All runs read the same one, each through a
-// recorder of its own; it is made when the first run asks for it.
+// awsAccount is an account in moto. All runs that only read share one, each
+// through a recorder of its own; it is made when the first run asks for it. A
+// run that changes something has one to itself.
 type awsAccount struct {
 	once   sync.Once
 	err    error
@@ -51,12 +54,14 @@ type awsDescription struct {
 	Policy map[string][]string `json:"policy"` // what each may do, by ARN
 }
 
-// arn returns who "user/PART" or "role/PART" is.
+// arn returns who "user/PART", "role/PART" or "root" is.
 func (d *awsDescription) arn(as string) (string, error) {
 	kind, part, _ := strings.Cut(as, "/")
 	switch kind {
+	case "root":
+		return d.Keys["root"].ARN, nil
 	case "user":
-		if k, ok := d.Keys[part]; ok {
+		if k, ok := d.Keys[part]; ok && part != "root" {
 			return k.ARN, nil
 		}
 	case "role":
@@ -64,7 +69,7 @@ func (d *awsDescription) arn(as string) (string, error) {
 			return arn, nil
 		}
 	}
-	return "", fmt.Errorf("%q is neither a user nor a role of the account", as)
+	return "", fmt.Errorf("%q is neither a user nor a role of the account, nor its root", as)
 }
 
 // awsKey is a credential as estate/aws.py and sts print it.
@@ -109,7 +114,7 @@ func (a *awsAccount) build(tools Tools) error {
 		return err
 	}
 	server, builder := filepath.Join(a.dir, "stand_in.py"), filepath.Join(a.dir, "aws.py")
-	for file, text := range map[string][]byte{server: awsServer, builder: awsEstate} {
+	for file, text := range map[string][]byte{server: awsServer, builder: awsEstate, filepath.Join(a.dir, "state.py"): awsState} {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			return err
 		}
@@ -155,13 +160,9 @@ func (a *awsAccount) build(tools Tools) error {
 			return errors.New("moto did not answer within a minute")
 		}
 	}
-	var errs strings.Builder
-	python := exec.Command(tools.find("python3"), builder, a.url.String())
-	python.Env = []string{"PATH=" + tools.path(), "HOME=" + a.dir, "LANG=C.UTF-8", "NO_PROXY=127.0.0.1", "PYTHONWARNINGS=ignore"}
-	python.Stderr = &errs
-	out, err := python.Output()
+	out, err := a.python(tools, builder)
 	if err != nil {
-		return fmt.Errorf("estate: %w\n%s", err, errs.String())
+		return err
 	}
 	if err := json.Unmarshal(out, &a.estate); err != nil {
 		return fmt.Errorf("estate: %w", err)
@@ -169,13 +170,50 @@ func (a *awsAccount) build(tools Tools) error {
 	return os.WriteFile(filepath.Join(a.dir, "estate.json"), out, 0o600)
 }
 
+// python runs a script of the account's folder on the account, past every
+// recorder, and returns what it prints.
+func (a *awsAccount) python(tools Tools, script string) ([]byte, error) {
+	var errs strings.Builder
+	cmd := exec.Command(tools.find("python3"), script, a.url.String())
+	cmd.Env = []string{"PATH=" + tools.path(), "HOME=" + a.dir, "LANG=C.UTF-8", "NO_PROXY=127.0.0.1", "PYTHONWARNINGS=ignore"}
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", filepath.Base(script), err, errs.String())
+	}
+	return out, nil
+}
+
+// state is what the account is like, a fact a line, in the parts that tests
+// change.
+func (a *awsAccount) state(tools Tools) ([]string, error) {
+	out, err := a.python(tools, filepath.Join(a.dir, "state.py"))
+	return strings.Split(strings.TrimSpace(string(out)), "\n"), err
+}
+
 // awsRun is one run's recorder.
 type awsRun struct {
 	account *awsAccount
 	rec     *emulate.AWS
+	// given are the credentials that instances have, by instance.
+	given map[string]delivered
+	// before is the state of an account that the run has to itself; nil where
+	// it shares one.
+	before []string
 }
 
-func (a *awsAccount) standIn(_ context.Context, tools Tools, r *Run, on []event.Log, s *session) (standIn, error) {
+// delivered is what EC2 put into an instance's metadata.
+type delivered struct {
+	key awsKey
+	at  time.Time
+}
+
+// deliveredFor is how long an instance's credentials are good for; a new set is
+// there before, which no rehearsal sees.
+const deliveredFor = 6 * time.Hour
+
+// standIn gives a run its recorder. own says that the account is the run's own.
+func (a *awsAccount) standIn(tools Tools, r *Run, on []event.Log, s *session, own bool) (standIn, error) {
 	if err := a.start(tools); err != nil {
 		return nil, err
 	}
@@ -188,11 +226,19 @@ func (a *awsAccount) standIn(_ context.Context, tools Tools, r *Run, on []event.
 	if r.Allow != nil {
 		policy[caller] = r.Allow
 	}
-	return &awsRun{account: a, rec: &emulate.AWS{
+	root := a.estate.Keys["root"]
+	run := &awsRun{account: a, given: map[string]delivered{}, rec: &emulate.AWS{
 		Stage: s.stage, Backend: a.url, Policy: policy, UserAgent: emulate.PlainAgent,
-		ServiceControl: r.Deny, Tolerant: true,
+		ServiceControl: r.Deny, Tolerant: true, Grants: true,
 		DataEvents: slices.Contains(on, event.CloudTrailData),
-	}}, nil
+		// moto has no keys of root, and other accounts' trails are not here.
+		Identities: []emulate.Identity{{ARN: root.ARN, Keys: []string{root.ID}}},
+		Accounts:   []string{awsAccountID},
+	}}
+	if own {
+		run.before, err = a.state(tools)
+	}
+	return run, err
 }
 
 func (a *awsRun) serves(host string) http.Handler {
@@ -208,18 +254,61 @@ func (a *awsRun) begin(s *session, step *Step) ([]string, string, error) {
 		return nil, "", err
 	}
 	kind, part, _ := strings.Cut(step.As, "/")
-	key := a.account.estate.Keys[part]
+	var key awsKey
 	switch {
 	case step.Instance != "" && kind == "role":
-		c, err := a.rec.Instance(context.Background(), arn, step.Instance)
-		if err != nil {
+		if key, err = a.instance(s, arn, step.Instance); err != nil {
 			return nil, "", err
 		}
-		key = awsKey{ID: c.Key, Secret: c.Secret, Token: c.Token}
-	case step.Instance != "" || kind != "user":
+	case step.Instance != "" || kind == "role":
 		return nil, "", fmt.Errorf("%q cannot call: a user has keys, and a role an instance", step.As)
+	case kind == "root":
+		key = a.account.estate.Keys["root"]
+	default:
+		key = a.account.estate.Keys[part]
 	}
 	return append(key.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json")), "", nil
+}
+
+// instance is what an instance finds at its metadata service: the same
+// credentials as before while they are good, wherever they are used from.
+func (a *awsRun) instance(s *session, role, id string) (awsKey, error) {
+	now := s.stage.Now()
+	if was, ok := a.given[id]; ok && !now.Before(was.at) && now.Before(was.at.Add(deliveredFor)) {
+		return was.key, nil
+	}
+	c, err := a.rec.Instance(context.Background(), role, id)
+	if err != nil {
+		return awsKey{}, err
+	}
+	key := awsKey{ID: c.Key, Secret: c.Secret, Token: c.Token}
+	a.given[id] = delivered{key, now}
+	return key, nil
+}
+
+// undo plays a test's clean-up as the account's administrator, unrecorded since
+// the logs are written, and returns what is then not as it was before the run.
+func (a *awsRun) undo(ctx context.Context, s *session, cleanup string) ([]string, error) {
+	admin := a.account.estate.Keys["admin"]
+	if err := s.run(ctx, cleanup, append(admin.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json"))); err != nil {
+		return nil, fmt.Errorf("clean-up: %w", err)
+	}
+	after, err := a.account.state(s.tools)
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, fact := range a.before {
+		if !slices.Contains(after, fact) {
+			left = append(left, "gone: "+fact)
+		}
+	}
+	for _, fact := range after {
+		if !slices.Contains(a.before, fact) {
+			left = append(left, "there: "+fact)
+		}
+	}
+	return left, nil
 }
 
 func (a *awsRun) deliver(dir string) error {

@@ -103,6 +103,8 @@ func (t *Test) check(folder string) error {
 		return fmt.Errorf("the steps call programs that needs does not name")
 	case len(t.Steps) > 0 && strings.TrimSpace(t.Cleanup) == "":
 		return fmt.Errorf("cleanup is needed: lines of a shell, or a comment that says why nothing is left")
+	case t.Changes && (t.Provider != "aws" || t.Recipe != nil):
+		return fmt.Errorf("changes is for steps in AWS: other stand-ins are of one run alone")
 	case !technique.MatchString(t.Technique):
 		return fmt.Errorf("technique %q is none of ATT&CK's, such as T1580 or T1087.004", t.Technique)
 	}
@@ -195,6 +197,11 @@ func (r *Run) check(cloud event.Cloud, t *Test) error {
 	for _, name := range append(slices.Clone(r.Logs), e.Invisible) {
 		if l, ok := event.ParseLog(name); name != "" && (!ok || l.Cloud() != cloud) {
 			return fmt.Errorf("%q is no class of log of %s", name, t.Provider)
+		}
+	}
+	for i, id := range r.Questions {
+		if id == "" || slices.Contains(r.Questions[:i], id) {
+			return fmt.Errorf("questions has %q, which is empty or there twice", id)
 		}
 	}
 	if t.Recipe == nil && r.As == "" {

@@ -40,6 +40,10 @@ type Test struct {
 	Quick bool `yaml:"quick"`
 	// Needs are the programs that the steps call: aws, az, gcloud, pacu...
 	Needs []string `yaml:"needs"`
+	// Changes says that the steps change what other tests ask about, so that
+	// each run has an account of its own and the clean-up is played after it
+	// (AWS).
+	Changes bool `yaml:"changes"`
 	// Prerequisites and Cleanup are for those who run the steps in a cloud of
 	// their own; Cleanup is lines of a shell, empty where nothing is left.
 	Prerequisites []string `yaml:"prerequisites"`
@@ -124,6 +128,9 @@ type Run struct {
 	// usual ones where none is named.
 	Logs   []string `yaml:"logs"`
 	Expect Expect   `yaml:"expect"`
+	// Questions are the hunting questions that have an answer in the run's
+	// logs, by id: a row that reaches into the time that is judged.
+	Questions []string `yaml:"questions"`
 }
 
 // Expect is what must come of a run: one of its fields.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
@@ -115,7 +116,10 @@ func TestWhatIsWrongWithATestIsSaid(t *testing.T) {
 		"name: admin, as":            "name: a/b, as",
 		"log: cloudtrail.management": "log: azure.activity",
 		"logged: [GetCallerIdentity], log: cloudtrail.management": "log: ''",
-		"about: about": "about: about\nunknown: field",
+		"about: about":             "about: about\nunknown: field",
+		"expect: {at_least: low}}": "expect: {at_least: low}, questions: [one, one]}",
+		"allow: [\"*\"], expect":   "questions: [''], expect",
+		"needs: [aws]\n":           "needs: [aws]\nchanges: 7\n",
 	} {
 		if !strings.Contains(good, from) {
 			t.Fatalf("no %q in the test", from)
@@ -123,6 +127,13 @@ func TestWhatIsWrongWithATestIsSaid(t *testing.T) {
 		if _, err := loadOne(strings.Replace(good, from, to, 1)); err == nil || !strings.Contains(err.Error(), "one/test.yaml") {
 			t.Errorf("%q for %q: %v", to, from, err)
 		}
+	}
+	changing := strings.Replace(good, "needs: [aws]\n", "needs: [aws]\nchanges: true\n", 1)
+	if _, err := loadOne(changing); err != nil {
+		t.Error(err)
+	}
+	if _, err := loadOne(strings.NewReplacer("provider: aws", "provider: gcp", "cloudtrail.management", "gcp.data_access").Replace(changing)); err == nil || !strings.Contains(err.Error(), "changes is for steps in AWS") {
+		t.Errorf("a test of Google Cloud that changes something: %v", err)
 	}
 	if _, err := load(fstest.MapFS{"one/other.txt": {Data: []byte("x")}}, "tests"); err == nil {
 		t.Error("a folder without a test is taken")
@@ -166,7 +177,24 @@ func judged(level string) Judging {
 		level = "informational"
 		return give(ctx, dir)
 	}
-	return Judging{Scan: give, Busiest: busiest, Thresholds: []string{"T1580 fires at 1000 events"}}
+	return Judging{Scan: give, Busiest: busiest, Questions: answered, Thresholds: []string{"T1580 fires at 1000 events"}}
+}
+
+// answered has two rows for one question, none for another, and knows no
+// third.
+func answered(_ context.Context, _ string, ids []string) (list []Answer, err error) {
+	for _, id := range ids {
+		a := Answer{ID: id}
+		switch id {
+		case "rows":
+			a.Last = []time.Time{time.Date(2026, 3, 12, 13, 0, 0, 0, time.UTC), time.Date(2026, 3, 17, 13, 0, 0, 0, time.UTC)}
+		case "none":
+		default:
+			return nil, errors.New("no question " + id)
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 // always judges by j, whatever detections a test names.
@@ -199,6 +227,12 @@ func TestVerifyHoldsRunsAgainstTheirTest(t *testing.T) {
 		{name: "faulty", run: `{"logs":["cloudtrail.management"],"calls":1,"faults":{"no name for a call":1}}`, level: "low", status: Failed, why: "no name for a call"},
 		{name: "one call in a hundred not recorded", run: `{"logs":["cloudtrail.management"],"calls":100,"faults":{"no name for a call":1}}`, level: "low", status: Passed},
 		{name: "an earlier day", run: `{"logs":["cloudtrail.management"],"calls":1,"from":"2026-03-17T13:00:00Z"}`, expect: "expect: {at_most: low}", level: "high", status: Passed},
+		{name: "a question with rows", expect: "questions: [rows], expect: {at_least: low}", level: "low", status: Passed},
+		{name: "a question without", expect: "questions: [rows, none], expect: {at_least: low}", level: "low", status: Failed, why: "question none has no answer"},
+		{name: "a question with rows of earlier days alone", run: `{"logs":["cloudtrail.management"],"calls":1,"from":"2026-03-17T13:00:01Z"}`,
+			expect: "questions: [rows], expect: {at_most: low}", status: Failed, why: "question rows has no answer"},
+		{name: "a question of no record", trail: " ", expect: "questions: [rows], expect: {silent: true}", status: Failed, why: "question rows has no answer"},
+		{name: "not undone", run: `{"logs":["cloudtrail.management"],"calls":1,"left":["there: a key"]}`, level: "low", status: Failed, why: "does not undo the test: there: a key"},
 		{name: "skipped", run: `{"skipped":"needs pacu"}`, status: Skipped, why: "needs pacu"},
 		{name: "another call", trail: `{"eventName":"ListBuckets"}`, level: "low", status: Failed, why: "cloudtrail.management has no record of GetCallerIdentity, though the class is on"},
 		{name: "switched off", run: `{"logs":["cloudtrail.data"],"calls":1}`, trail: `{"eventName":"GetObject","eventCategory":"Data"}`, level: "low", status: Failed, why: "cloudtrail.management has no record of GetCallerIdentity, and the class is switched off"},
@@ -231,6 +265,25 @@ func TestVerifyHoldsRunsAgainstTheirTest(t *testing.T) {
 				t.Errorf("counted %v", n)
 			}
 		})
+	}
+}
+
+// TestAnUnknownQuestionIsAnError holds that a claim of a question that is not
+// there is told apart from one that has no answer, and that rows are counted.
+func TestAnUnknownQuestionIsAnError(t *testing.T) {
+	for claim, want := range map[string]string{"rows": "", "nobody": "no question nobody"} {
+		tests, err := loadOne(strings.Replace(good, "expect:", "questions: ["+claim+"], expect:", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Verify(t.Context(), playedRun(t, ran, oneCall), tests, false, always(judged("low")))
+		if want == "" {
+			if err != nil || !slices.Equal(got.Results[0].Questions, []QuestionCheck{{"rows", 2}}) {
+				t.Errorf("%+v, %v", got, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

@@ -55,6 +55,8 @@ type Played struct {
 	// Faults count the calls that could not be recorded as the provider would
 	// have, and left no record, by why. See [Played.Unrecorded].
 	Faults map[string]int `json:"faults,omitempty"`
+	// Left is what the clean-up of a test that changes something did not undo.
+	Left []string `json:"left,omitempty"`
 	// From is the time from which on findings are judged: what was before are
 	// the caller's earlier days. Empty where all are.
 	From string `json:"from,omitempty"`
@@ -257,7 +259,8 @@ func (p *Player) play(ctx context.Context, t *Test, r *Run, on []event.Log, dir 
 	if err := t.unpack(filepath.Join(work, "files")); err != nil {
 		return err
 	}
-	in, err := p.standIn(ctx, t, r, on, s)
+	in, end, err := p.standIn(t, r, on, s)
+	defer end()
 	if err != nil {
 		return err
 	}
@@ -293,18 +296,32 @@ func (p *Player) play(ctx context.Context, t *Test, r *Run, on []event.Log, dir 
 	for _, m := range s.proxy.Missed() {
 		played.fault("no stand-in: " + m)
 	}
-	return in.deliver(filepath.Join(dir, "trail"))
+	if err := in.deliver(filepath.Join(dir, "trail")); err != nil {
+		return err
+	}
+	if own, ok := in.(*awsRun); ok && t.Changes {
+		played.Left, err = own.undo(ctx, s, t.Cleanup)
+	}
+	return err
 }
 
-func (p *Player) standIn(ctx context.Context, t *Test, r *Run, on []event.Log, s *session) (standIn, error) {
+// standIn gives a run its stand-in, and what ends it after the run.
+func (p *Player) standIn(t *Test, r *Run, on []event.Log, s *session) (in standIn, end func(), err error) {
+	end = func() {}
 	switch t.Provider {
 	case "aws":
-		return p.aws.standIn(ctx, p.Tools, r, on, s)
+		account := &p.aws
+		if t.Changes {
+			account = &awsAccount{}
+			end = account.stop
+		}
+		in, err = account.standIn(p.Tools, r, on, s, t.Changes)
 	case "azure":
-		return azureStandIn(r, on, s)
+		in, err = azureStandIn(r, on, s)
 	default:
-		return gcpStandIn(r, on, s)
+		in, err = gcpStandIn(r, on, s)
 	}
+	return in, end, err
 }
 
 //go:embed scripts

@@ -26,8 +26,18 @@ type Judging struct {
 	Busiest func(ctx context.Context, dir string) (*finding.Report, error)
 	// Seed gives the rows of the seed profile.
 	Seed func(ctx context.Context, dir string) ([]finding.Row, error)
+	// Questions asks hunting questions, by id, of a folder of logs, and gives
+	// their answers in the same order.
+	Questions func(ctx context.Context, dir string, ids []string) ([]Answer, error)
 	// Thresholds say in words when each detection fires.
 	Thresholds []string
+}
+
+// Answer is what a hunting question gave: the time of the last call of each of
+// its rows.
+type Answer struct {
+	ID   string
+	Last []time.Time
 }
 
 // Status is what a run came to.
@@ -72,6 +82,15 @@ type Result struct {
 	Unrecorded     int           `json:"unrecorded"`
 	Finding        *Found        `json:"finding,omitempty"`
 	Signals        []SignalCheck `json:"signals,omitempty"`
+	// Questions are the hunting questions that the test claims to answer.
+	Questions []QuestionCheck `json:"questions,omitempty"`
+}
+
+// QuestionCheck is a hunting question and how many of its rows reach into the
+// time that is judged.
+type QuestionCheck struct {
+	ID   string `json:"id"`
+	Rows int    `json:"rows"`
 }
 
 // Found is the worst finding of a run.
@@ -208,6 +227,12 @@ func verify(ctx context.Context, trail string, t *Test, r *Run, played *Played, 
 		return nil, err
 	}
 	res.signals(t, r, names)
+	if err := res.questions(ctx, trail, r, played.From, j); err != nil {
+		return nil, err
+	}
+	for _, left := range played.Left {
+		res.fail("the clean-up does not undo the test: %s", left)
+	}
 	res.Status = Passed
 	if len(res.Why) > 0 {
 		res.Status = Failed
@@ -220,6 +245,33 @@ func verify(ctx context.Context, trail string, t *Test, r *Run, played *Played, 
 
 func (res *Result) fail(format string, args ...any) {
 	res.Why = append(res.Why, fmt.Sprintf(format, args...))
+}
+
+// questions asks the hunting questions that the run claims to answer.
+func (res *Result) questions(ctx context.Context, trail string, r *Run, from string, j Judging) error {
+	if len(r.Questions) == 0 {
+		return nil
+	}
+	answers := make([]Answer, len(r.Questions))
+	if res.Records > 0 {
+		var err error
+		if answers, err = j.Questions(ctx, trail, r.Questions); err != nil {
+			return err
+		}
+	}
+	for i, id := range r.Questions {
+		c := QuestionCheck{ID: id}
+		for _, last := range answers[i].Last {
+			if !before(last.Format(time.RFC3339Nano), from) {
+				c.Rows++
+			}
+		}
+		if c.Rows == 0 {
+			res.fail("the hunting question %s has no answer in its logs", id)
+		}
+		res.Questions = append(res.Questions, c)
+	}
+	return nil
 }
 
 // judge scans the logs and compares with what the run expects.

@@ -6,10 +6,12 @@
 Prints one JSON object:
 
     account    the account's number
-    keys       access keys by part: admin, operator, scanner, low; each with
-               id, secret and arn
+    keys       access keys by part: admin, operator, scanner, low, developer,
+               dormant, vendor (of another account) and root; each with id,
+               secret and arn
     roles      ARNs of roles: instance (may do little), fleet (may do all) and
-               ci; the operator may take each
+               ci, which the operator may take, and vendor, which the vendor's
+               account may
     policy     by principal's ARN the actions it may take, in the form of the
                recorder's Policy; the same actions are attached in IAM
     resources  identifiers by kind, for scripts that ask about what is there
@@ -34,6 +36,8 @@ if urllib.parse.urlsplit(MOTO).hostname not in ("127.0.0.1", "localhost", "::1")
 urllib.request.urlopen(urllib.request.Request(MOTO + "/moto-api/seed?a=1580", data=b"", method="POST")).read()
 
 ACCOUNT = "111122223333"  # kept for documentation; stand_in.py has it too
+VENDOR = "444455556666"  # another one that is
+ROOT = "AKIAEXAMPLEROOT00001"  # no call of IAM makes a key of root; stand_in.py has it too
 REGIONS = ("us-east-1", "eu-west-1", "us-west-2")
 HOME = "eu-west-1"
 
@@ -49,6 +53,11 @@ ALLOWED = {
     "role/fleet-manager": ["*"],
     "role/ci-deploy": ["ecs:*", "ecr:*", "lambda:*", "s3:*", "cloudformation:*", "ec2:DescribeImages", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups",
                        "ec2:CreateTags", "ssm:GetParameter*", "logs:*"],
+    "user/jan.kowalski": ["ec2:Describe*", "s3:List*", "lambda:List*", "logs:Describe*"],
+    "user/old-deploy": ["ec2:Describe*", "ecs:*", "ecr:*", "s3:List*", "iam:List*", "iam:Get*", "lambda:List*", "rds:Describe*"],
+    # What a product that looks for savings asks for in its set-up guide.
+    "role/cost-review": ["ec2:Describe*", "rds:Describe*", "cloudwatch:*", "ce:*", "iam:List*", "iam:Get*", "s3:List*", "s3:GetBucket*", "lambda:List*",
+                         "secretsmanager:List*", "kms:List*", "logs:Describe*"],
 }
 USERS = {"admin": "marek.novak", "operator": "anna.lindqvist", "scanner": "posture-scan", "low": "backup-sync"}
 ROLES = {"instance": "shop-worker", "fleet": "fleet-manager", "ci": "ci-deploy"}
@@ -184,10 +193,48 @@ def services():
             "ses_identities": identities, "stacks": ["shop"], "log_groups": ["/aws/lambda/" + f for f in functions]}
 
 
+def others():
+    """Callers that are not of every day: a developer, a forgotten user, root,
+    and a vendor of another account with the role that it may take here."""
+    iam, keys = client("iam"), {}
+    for part, user in (("developer", "jan.kowalski"), ("dormant", "old-deploy")):
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        keys[part] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"], "arn": arn("user/" + user)}
+        iam.put_user_policy(UserName=user, PolicyName=user, PolicyDocument=document(ALLOWED["user/" + user]))
+    keys["root"] = {"id": ROOT, "secret": "none", "arn": arn("root")}
+    # moto has every account: a session of a role in one is the way into it.
+    inside = client("sts").assume_role(RoleArn="arn:aws:iam::%s:role/setup" % VENDOR, RoleSessionName="setup")["Credentials"]
+    theirs = boto3.client("iam", region_name="us-east-1", endpoint_url=MOTO, aws_access_key_id=inside["AccessKeyId"],
+                          aws_secret_access_key=inside["SecretAccessKey"], aws_session_token=inside["SessionToken"])
+    vendor = theirs.create_user(UserName="collector")["User"]["Arn"]
+    key = theirs.create_access_key(UserName="collector")["AccessKey"]
+    keys["vendor"] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"], "arn": vendor}
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::%s:root" % VENDOR},
+                                                     "Condition": {"StringEquals": {"sts:ExternalId": "shop-7f3b1"}}}]}
+    iam.create_role(RoleName="cost-review", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName="cost-review", PolicyName="cost-review", PolicyDocument=document(ALLOWED["role/cost-review"]))
+    return keys, vendor
+
+
+def more_secrets():
+    """What an application keeps beside its database's password."""
+    secrets = client("secretsmanager", HOME)
+    for secret in ("shop/payments", "shop/search"):
+        secrets.create_secret(Name=secret, SecretString="not-a-secret")
+    for name in ("/shop/db/url", "/shop/db/password"):
+        client("ssm", HOME).put_parameter(Name=name, Value="not-a-secret", Type="SecureString")
+
+
 keys, resources = identities()
 resources["regions"] = {region: machines(region, count) for region, count in zip(REGIONS, (3, 5, 1))}
 resources["home"] = HOME
 resources.update(storage())
 resources.update(services())
-print(json.dumps({"account": ACCOUNT, "keys": keys, "roles": {part: arn("role/" + role) for part, role in ROLES.items()},
-                  "policy": {arn(p): actions for p, actions in ALLOWED.items()}, "resources": resources}))
+# Last, so that the identifiers of what was there before stay what they were.
+more, vendor = others()
+keys.update(more)
+more_secrets()
+policy = {arn(p): actions for p, actions in ALLOWED.items()}
+policy[vendor] = ["sts:AssumeRole"]
+print(json.dumps({"account": ACCOUNT, "keys": keys, "roles": {part: arn("role/" + role) for part, role in list(ROLES.items()) + [("vendor", "cost-review")]},
+                  "policy": policy, "resources": resources}))
