@@ -51,12 +51,18 @@ type AzureEstate struct {
 	GraphActivity bool     `json:"graph_activity"`
 	// Resources are Resource Manager's resources as it lists them.
 	Resources []map[string]any `json:"resources"`
-	// Answers are the bodies of actions, by lower-case operation.
+	// Answers are the bodies of actions, and of reads that answer with what is
+	// no resource, by lower-case operation.
 	Answers map[string]any `json:"answers"`
 	// Vaults hold the names of secrets, keys and certificates by vault; Graph
-	// holds its collections.
+	// holds its collections, by path.
 	Vaults map[string]map[string][]string `json:"vaults"`
 	Graph  map[string][]map[string]any    `json:"graph"`
+	// GraphSingle are the objects of Graph of which there is one, by path;
+	// GraphRelations the ids of an object's members and owners, by the
+	// relation and the object's id.
+	GraphSingle    map[string]map[string]any      `json:"graph_single"`
+	GraphRelations map[string]map[string][]string `json:"graph_relations"`
 	// Storage is what the storage accounts hold, by name. An account that is
 	// not here has no data plane, and its keys are those of Answers.
 	Storage map[string]*AzureStorage `json:"storage"`

@@ -91,14 +91,28 @@ func (a *Azure) audit(r *http.Request, who *AzurePrincipal, vault, op string, st
 	})
 }
 
-// graph answers Microsoft Graph: lists of directory objects, one by its id, and
+// graph answers Microsoft Graph: lists of directory objects, one by its id, what
+// belongs to one (its members, its owners), a policy of which there is one, and
 // the names behind a list of ids (which the Azure CLI asks for to show role
 // assignments).
 func (a *Azure) graph(w http.ResponseWriter, r *http.Request, who *AzurePrincipal, body []byte) {
 	seg := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	var answer any
 	status := http.StatusOK
+	path := strings.Join(seg[1:], "/")
 	switch {
+	case r.Method == http.MethodGet && a.Estate.GraphSingle[path] != nil:
+		answer = a.Estate.GraphSingle[path]
+	case r.Method == http.MethodGet && len(seg) > 2 && a.Estate.Graph[path] != nil:
+		answer = map[string]any{
+			"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#" + path,
+			"value":          a.Estate.Graph[path],
+		}
+	case r.Method == http.MethodGet && len(seg) == 4 && slices.Contains(graphRelations, seg[3]) && len(a.directoryObjects(seg[1], seg[2:3])) == 1:
+		answer = map[string]any{
+			"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#directoryObjects",
+			"value":          a.directoryObjects("", a.Estate.GraphRelations[seg[3]][seg[2]]),
+		}
 	case r.Method == http.MethodGet && len(seg) == 2 && a.Estate.Graph[seg[1]] != nil:
 		answer = map[string]any{
 			"@odata.context": "https://graph.microsoft.com/" + seg[0] + "/$metadata#" + seg[1],
@@ -138,6 +152,11 @@ func (a *Azure) graph(w http.ResponseWriter, r *http.Request, who *AzurePrincipa
 	}
 	writeJSON(w, status, answer)
 }
+
+// graphRelations are what an object of the directory has others for, as paths
+// name it (Microsoft Graph reference: group, directoryRole, application,
+// servicePrincipal).
+var graphRelations = []string{"members", "owners"}
 
 // directoryObjects finds objects by id in one collection of the directory, or
 // in all where collection is "".
