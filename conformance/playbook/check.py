@@ -28,7 +28,7 @@ EXAMPLES = {
     "STORAGE_ACCOUNT": "store1", "COSMOSDB_ACCOUNT": "cosmos1", "KEY_KIND": "primary", "REGISTRY": "registry1", "PASSWORD_NAME": "password",
     "WEB_APP": "web1", "SETTING_AND_VALUE": "A=b", "SETTING_AND_OLD_VALUE": "A=a", "EMAIL": "report@shop-prod-4711.iam.gserviceaccount.com", "MEMBER": "user:ada@example.com",
     "RESOURCE_ID": "/subscriptions/22222222-3333-4444-5555-666666666666/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm1",
-    "ORIGIN_MEMBER": "user:ada@example.com", "POOL": "pool", "POOL_PROJECT": "123456789012", "HOME_PROJECT": "shop-prod-4711", "REGION": "eu-west-1",
+    "ORIGIN_MEMBER": "user:ada@example.com", "POOL": "pool", "POOL_PROJECT": "123456789012", "HOME_PROJECT": "shop-prod-4711", "REGION": "eu-west-1", "TRAIL_REGION": "eu-west-1", "SSO_REGION": "eu-central-1",
     "TRAIL_ARN": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/trail", "IDENTITY_STORE_ID": "d-1234567890",
     "NEW_PASSWORD": "Pw.12345678-xyz", "EMPTY_SECURITY_GROUP_ID": "sg-0a1b2c3d4e5f60718", "SECURITY_GROUP_ID": "sg-0a1b2c3d4e5f60719",
     "ASSOCIATION_ID": "iip-assoc-0a1b2c3d4e5f60718", "INSTANCE_PROFILE": "profile", "POLICY_ID": "p-12345678",

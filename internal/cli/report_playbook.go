@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 
 	"vedette/internal/finding"
@@ -12,11 +13,7 @@ import (
 // each step stops, leaves valid and breaks. The whole is what the command
 // playbook prints. Commands leave a blank for logs that are not known: those of
 // saved findings.
-func (c *reportCmd) playbook(saved string) func(*finding.Finding) []report.Section {
-	logs := c.Paths
-	if saved != "" {
-		logs = nil
-	}
+func (c *reportCmd) playbook(logs []string) func(*finding.Finding) []report.Section {
 	return func(f *finding.Finding) []report.Section {
 		book, err := respond.For(f, respond.Options{Paths: logs})
 		if err != nil {
@@ -46,6 +43,12 @@ func checklistStep(s *respond.Step) report.Step {
 	}
 	if !s.Always && len(s.When) > 0 {
 		out.Notes = append(out.Notes, "Where it is: "+strings.Join(s.When, ", "))
+	}
+	for _, b := range s.FillIn {
+		out.Notes = append(out.Notes, "Fill in "+strings.TrimSuffix(b.Name+": "+b.What, ": "))
+	}
+	if s.LeftOut > 0 {
+		out.Notes = append(out.Notes, "Lines like these for further values of the finding: "+strconv.Itoa(s.LeftOut))
 	}
 	if len(s.Commands) > 0 {
 		out.Commands = append(out.Commands, report.Snippet{Language: "sh", Text: strings.Join(s.Commands, "\n")})

@@ -123,11 +123,35 @@ func (p *page) playbookStep(s *respond.Step) {
 	}
 	p.whole("principal", s.Principal)
 	p.field("effect", effectText(s))
+	for i, b := range s.FillIn {
+		label := "fill in"
+		if i > 0 {
+			label = ""
+		}
+		p.field(label, blankText(b))
+	}
 	p.shell("run", s.Commands)
+	p.field("", leftOutText(s))
 	for _, fact := range playbookFacts(s) {
 		p.field(fact.label, fact.Text)
 	}
 	p.shell("undo by", s.UndoCommands)
+}
+
+// blankText is a word in capitals of a command, with what it is.
+func blankText(b respond.Blank) string {
+	if b.What == "" {
+		return b.Name
+	}
+	return b.Name + ": " + b.What
+}
+
+// leftOutText counts the lines of a step that are not printed.
+func leftOutText(s *respond.Step) string {
+	if s.LeftOut == 0 {
+		return ""
+	}
+	return "and " + term.Plural(s.LeftOut, "more line") + " like these, for the other values that the finding has"
 }
 
 // shell writes lines to be copied: they are made safe, and neither wrapped nor
@@ -272,7 +296,13 @@ func (m playbookMarkdown) step(s *respond.Step) {
 		about = " Principal: " + m.text(s.Principal) + "."
 	}
 	fmt.Fprintf(m.w, "- [ ] **%d.** %s%s *%s.*\n", s.Number, m.cited(s.Do), about, effectText(s))
+	for _, b := range s.FillIn {
+		fmt.Fprintf(m.w, "  - fill in %s\n", m.text(blankText(b)))
+	}
 	m.code("  ", s.Commands)
+	if left := leftOutText(s); left != "" {
+		fmt.Fprintf(m.w, "  - %s\n", left)
+	}
 	for _, f := range playbookFacts(s) {
 		fmt.Fprintf(m.w, "  - %s: %s\n", f.label, m.cited(f.Fact))
 	}

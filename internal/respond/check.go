@@ -107,10 +107,14 @@ func (b *Book) checkNames(text string, policy bool) error {
 			}
 			continue
 		}
-		capitals := name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
-		if blanks[name] == "" && !capitals && !(policy && name == "now") {
+		if blanks[name] == "" && !capitals(name) && !(policy && name == "now") {
 			return fmt.Errorf("there is no value %q", name)
 		}
 	}
 	return nil
+}
+
+// capitals reports whether a name is one that is always left blank.
+func capitals(name string) bool {
+	return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
 }

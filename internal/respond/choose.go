@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"slices"
 	"strings"
 
 	"vedette/internal/finding"
@@ -97,6 +98,9 @@ func (c *chooser) user() {
 	switch {
 	case short && c.via("GetSessionToken"):
 		c.is("aws_session_token", "the key was seen handed out by GetSessionToken")
+		if chainKey(f, c.uid, "AKIA") {
+			c.is("aws_user_key", "the session was seen handed out to a key that begins with AKIA")
+		}
 	case short:
 		c.maybe("aws_session_token", "a temporary key (ASIA) was used; the input does not show where it came from")
 		c.maybe("aws_user_console", "a temporary key (ASIA) was used; the input does not show where it came from")
@@ -163,16 +167,26 @@ func (c *chooser) federated() {
 	c.is("gcp_workload_federation", "the subject is of a workload identity pool")
 }
 
-// origin decides by the kind that the finding gives, else by the form of the
-// name. Of its credentials the finding knows nothing.
+// origin decides by the key that the chain shows it used, else by the kind that
+// the finding gives and the form of the name.
 func (c *chooser) origin() {
 	uid := c.uid
 	const because = "it stands behind the caller; the finding does not hold its credentials"
+	long, short := chainKey(c.f, uid, "AKIA"), chainKey(c.f, uid, "ASIA")
 	switch {
 	case strings.HasPrefix(uid, "instance:"), strings.HasPrefix(uid, "service:"), strings.HasPrefix(uid, "resource:"):
 		// The caller's own steps deal with the machine.
 	case foreign(uid, account(c.f.Actor.ID)) && strings.HasPrefix(c.f.Actor.ID, "arn:"):
 		// Nobody contains a principal of somebody else's account.
+	case strings.Contains(uid, ":user/") && (long || short):
+		if long {
+			c.is("aws_user_key", "it stands behind the caller, and obtained the session with a key that begins with AKIA")
+		}
+		if short {
+			const because = "it stands behind the caller, and obtained the session with a temporary key (ASIA); the chain does not show where that came from"
+			c.maybe("aws_session_token", because)
+			c.maybe("aws_user_console", because)
+		}
 	case strings.Contains(uid, ":user/"):
 		c.maybe("aws_user_key", because)
 		c.maybe("aws_user_console", because)
@@ -182,6 +196,8 @@ func (c *chooser) origin() {
 		c.is("aws_role", because)
 	case strings.HasPrefix(uid, "arn:") && strings.HasSuffix(uid, ":root"):
 		c.is("aws_root", because)
+	case strings.HasSuffix(uid, ".gserviceaccount.com") && slices.ContainsFunc(chainKeys(c.f, uid), serviceAccountKey.MatchString):
+		c.is("gcp_service_account_key", "it stands behind the caller, and obtained the token with a key of its own")
 	case strings.HasSuffix(uid, ".gserviceaccount.com"):
 		c.maybe("gcp_service_account_key", because)
 		c.maybe("gcp_service_account_attached", because)

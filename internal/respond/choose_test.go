@@ -47,6 +47,11 @@ func from(origin, kind, via string) func(*finding.Finding) {
 	}
 }
 
+// with is the key that the origin asked with.
+func with(key string) func(*finding.Finding) {
+	return func(f *finding.Finding) { f.Chain[0].FromKey = key }
+}
+
 // choice says who is to be contained as what (a question mark where the
 // finding allows several), and by which steps in the branch of a leaked
 // credential.
@@ -68,6 +73,12 @@ var chosen = []choice{
 	{"federated user", made("aws", "federated_user", user), "aws_federation_token", "aws-user-deny"},
 	{"role of a user", made("aws", "iam_role", role, from(user, "iam_user", "AssumeRole")),
 		"aws_role aws_user_key? aws_user_console?", "aws-key-off aws-user-deny aws-password-off aws-role-close aws-role-older"},
+	{"role of a user's key", made("aws", "iam_role", role, from(user, "iam_user", "AssumeRole"), with("AKIAI44QH8DHBEXAMPLE")),
+		"aws_role aws_user_key", "aws-key-off aws-user-deny aws-role-close aws-role-older"},
+	{"role of a user's session", made("aws", "iam_role", role, from(user, "iam_user", "AssumeRole"), with("ASIAI44QH8DHBEXAMPLE")),
+		"aws_role aws_session_token? aws_user_console?", "aws-user-deny aws-password-off aws-role-close aws-role-older"},
+	{"session of a key that is known", made("aws", "iam_user", user, withKeys("ASIAIOSFODNN7EXAMPLE"), from(user, "iam_user", "GetSessionToken"), with("AKIAI44QH8DHBEXAMPLE")),
+		"aws_session_token aws_user_key", "aws-key-off aws-user-deny"},
 	{"role, nothing known", made("aws", "iam_role", role), "aws_role? aws_vendor_role? aws_web_identity_role?", "aws-role-close aws-role-older aws-vendor-contact aws-idp"},
 	{"role of a service", made("aws", "iam_role", role, from("service:lambda.amazonaws.com", "aws_service", "AssumeRole")), "aws_role", "aws-role-close aws-role-older"},
 	{"instance, by the provider", made("aws", "iam_role", role, withSession("arn:aws:sts::111122223333:assumed-role/deploy/i-0a1b2c3d4e5f60718"),
@@ -114,6 +125,8 @@ var chosen = []choice{
 		"gcp_service_account_attached? gcp_service_account_impersonation?", "gcp-role-remove gcp-sa-disable gcp-impersonator gcp-machine-isolate"},
 	{"impersonated by a user", made("gcp", "service_account", robot, from("ada@example.com", "google_user", "recorded by the provider")),
 		"gcp_service_account_impersonation gcp_user", "gcp-user-suspend gcp-user-signout gcp-role-remove gcp-role-remove gcp-sa-disable gcp-impersonator"},
+	{"impersonated by a service account's key", made("gcp", "service_account", "app@shop-prod-4711.iam.gserviceaccount.com", from(robot, "service_account", "GenerateAccessToken"), with(strings.Repeat("0b", 20))),
+		"gcp_service_account_impersonation gcp_service_account_key", "gcp-role-remove gcp-role-remove gcp-key-disable gcp-sa-disable gcp-sa-disable gcp-impersonator"},
 	{"workload identity", made("gcp", "federated_identity", subject), "gcp_workload_federation", "gcp-role-remove gcp-pool-disable"},
 	{"workforce identity", made("gcp", "federated_identity", "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada"),
 		"gcp_workforce", "gcp-role-remove gcp-workforce-disable"},

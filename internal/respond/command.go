@@ -2,6 +2,7 @@ package respond
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -74,31 +75,36 @@ func split(template string) ([]word, error) {
 // now stands in a word for the time at which the line is run.
 const now = "\x00"
 
+// mostLines bounds the lines that one command makes.
+const mostLines = 20
+
 // command fills a template, which was checked when it was loaded. It returns a
-// line for each value of the one name that has several, and the blanks that
-// were left.
-func (b *Book) command(template string, v values) (lines, left []string) {
+// line for each value of the names that have several, and for each pair where
+// two names have: a key in each region. Beyond [mostLines] lines are counted
+// in more. The blanks that were left come in order.
+func (b *Book) command(template string, v values) (lines []string, more int, left []string) {
 	words, err := split(template)
 	if err != nil {
 		panic("respond: " + template + ": " + err.Error()) // load refuses it
 	}
-	several, n := "", 1
-	for _, m := range placeholder.FindAllStringSubmatch(template, -1) {
-		if k := len(v[m[1]]); m[1] != "paths" && k > n {
-			several, n = m[1], k
+	sets := []values{{"paths": v["paths"]}}
+	for _, name := range b.names(template) {
+		if name == "paths" || len(v[name]) == 0 {
+			continue
 		}
-	}
-	for i := range n {
-		one := values{}
-		for name, list := range v {
-			switch {
-			case name == "paths":
-				one[name] = list
-			case name == several:
-				one[name] = list[i : i+1]
-			case len(list) > 0:
-				one[name] = list[:1]
+		var next []values
+		for _, one := range sets {
+			for _, value := range v[name] {
+				with := maps.Clone(one)
+				with[name] = []string{value}
+				next = append(next, with)
 			}
+		}
+		sets = next
+	}
+	for i, one := range sets {
+		if len(lines) == mostLines {
+			return lines, len(sets) - i, left
 		}
 		fill := filler{book: b, v: one}
 		if line := fill.line(words); !slices.Contains(lines, line) {
@@ -110,7 +116,45 @@ func (b *Book) command(template string, v values) (lines, left []string) {
 			}
 		}
 	}
-	return lines, left
+	return lines, 0, left
+}
+
+// names are the values that a template takes, each once: those of its policies
+// as well.
+func (b *Book) names(template string) []string {
+	var list []string
+	for _, m := range placeholder.FindAllStringSubmatch(template, -1) {
+		within := []string{m[1]}
+		if policy, ok := strings.CutPrefix(m[1], "policy:"); ok {
+			within = b.policyNames(b.policies[policy])
+		}
+		for _, name := range within {
+			if !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
+}
+
+// policyNames are the values that a policy takes, in an order of their own.
+func (b *Book) policyNames(x any) []string {
+	var list []string
+	switch x := x.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			list = append(list, b.policyNames(x[k])...)
+		}
+	case []any:
+		for _, e := range x {
+			list = append(list, b.policyNames(e)...)
+		}
+	case string:
+		for _, m := range placeholder.FindAllStringSubmatch(x, -1) {
+			list = append(list, m[1])
+		}
+	}
+	return list
 }
 
 type filler struct {

@@ -132,6 +132,7 @@ func changed(f *finding.Finding, value string) *finding.Finding {
 	g.Actor.ID = strings.NewReplacer("marek.novak", value, "deploy", value, "/ada", "/"+value, "ada@", value+"@", "report@", value+"@",
 		"77777777-0000-0000-0000-000000000001", value, "store1", value, "workloadIdentityPools/ci", "workloadIdentityPools/"+value).Replace(f.Actor.ID)
 	g.Addresses = []finding.Address{{IP: value}}
+	g.Regions = []finding.Count{{Name: value, Events: 1}}
 	if f.Origin != nil {
 		o := *f.Origin
 		o.ID = strings.NewReplacer("marek.novak", value, "i-0a1b2c3d4e5f60718", value, "vm1", value, "ada@", value+"@").Replace(o.ID)
@@ -139,6 +140,9 @@ func changed(f *finding.Finding, value string) *finding.Finding {
 		g.Chain = nil
 		for _, l := range f.Chain {
 			l.From, l.To = o.ID, g.Actor.ID
+			if l.FromKey != "" {
+				l.FromKey = l.FromKey[:4] + value
+			}
 			g.Chain = append(g.Chain, l)
 		}
 	}

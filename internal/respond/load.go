@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -26,6 +27,7 @@ type Book struct {
 	decisions []decision
 	steps     []step
 	policies  map[string]any
+	blanks    map[string]string // what stands in capitals, and where to find it
 	sources   map[string]string // URLs by the names that facts have them by
 }
 
@@ -102,7 +104,7 @@ var withSources = regexp.MustCompile(`(?s)^(.*\S)\s+\[([^\[\]]+)\]\s*$`)
 
 // BuiltIn returns the playbooks that the program comes with.
 var BuiltIn = sync.OnceValue(func() *Book {
-	b := &Book{policies: map[string]any{}, sources: map[string]string{}}
+	b := &Book{policies: map[string]any{}, blanks: map[string]string{}, sources: map[string]string{}}
 	if err := b.lay(builtIn, "playbooks"); err != nil {
 		panic("respond: " + err.Error()) // a test reads them
 	}
@@ -114,7 +116,7 @@ var BuiltIn = sync.OnceValue(func() *Book {
 // its place; others come behind. Errors have file and line.
 func Load(dir string) (*Book, error) {
 	old := BuiltIn()
-	b := &Book{types: slices.Clone(old.types), decisions: slices.Clone(old.decisions), steps: slices.Clone(old.steps), policies: map[string]any{}, sources: map[string]string{}}
+	b := &Book{types: slices.Clone(old.types), decisions: slices.Clone(old.decisions), steps: slices.Clone(old.steps), policies: map[string]any{}, blanks: maps.Clone(old.blanks), sources: map[string]string{}}
 	for k, v := range old.policies {
 		b.policies[k] = v
 	}
@@ -191,6 +193,7 @@ func (b *Book) read(name string, data []byte) error {
 	var file struct {
 		Sources   map[string]string `yaml:"sources"`
 		Policies  map[string]any    `yaml:"policies"`
+		Blanks    map[string]string `yaml:"blanks"`
 		Types     []yaml.Node       `yaml:"types"`
 		Decisions []yaml.Node       `yaml:"decisions"`
 		Steps     []yaml.Node       `yaml:"steps"`
@@ -209,6 +212,12 @@ func (b *Book) read(name string, data []byte) error {
 	}
 	for k, v := range file.Policies {
 		b.policies[k] = v
+	}
+	for k, v := range file.Blanks {
+		if !capitals(k) || v == "" {
+			return fmt.Errorf("%s: a blank is a name in capitals and _, with what it is: %q is not", name, k)
+		}
+		b.blanks[k] = v
 	}
 	var errs []error
 	for i := range file.Types {

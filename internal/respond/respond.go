@@ -74,7 +74,11 @@ type Step struct {
 	When   []string `json:"when"`
 	Always bool     `json:"always"`
 	// Commands are lines of a POSIX shell; empty for what is done elsewhere.
+	// Where values make more lines than are printed, LeftOut counts the others.
 	Commands []string `json:"commands"`
+	LeftOut  int      `json:"commands_left_out,omitempty"`
+	// FillIn is what stands in capitals in Commands and UndoCommands, for whoever runs them to fill in.
+	FillIn []Blank `json:"fill_in,omitempty"`
 	// Effect is what the commands, or what is done elsewhere, do: "reads"
 	// changes nothing, "changes" adds or alters something that nobody's work
 	// rests on, "breaks" stops something that worked.
@@ -85,6 +89,12 @@ type Step struct {
 	Breaks       *Fact    `json:"breaks,omitempty"`
 	Undo         *Fact    `json:"undo,omitempty"`
 	UndoCommands []string `json:"undo_commands,omitempty"`
+}
+
+// Blank is a word in capitals in a command, whose value is not known.
+type Blank struct {
+	Name string `json:"name"`           // "KEY_ID"
+	What string `json:"what,omitempty"` // what it is, and where to find it
 }
 
 // Fact is a statement with the pages that it rests on.
@@ -246,10 +256,19 @@ func (w *writer) step(s *step, t Target, about string, types []string) Step {
 	v := valuesOf(w.f, t, typ, w.paths)
 	out := Step{
 		Number: w.number, ID: s.ID, Principal: about, Types: types, Do: s.Do, When: s.When, Effect: s.Effect,
-		Commands: w.commands(s.Command, v), Stops: s.Stops.orNil(), Stays: s.Stays.orNil(), Breaks: s.Breaks.orNil(), Undo: s.Undo.orNil(),
+		Stops: s.Stops.orNil(), Stays: s.Stays.orNil(), Breaks: s.Breaks.orNil(), Undo: s.Undo.orNil(),
 	}
+	var left []string
+	out.Commands, out.LeftOut, left = w.commands(s.Command, v)
 	if s.UndoCommand != "" {
-		out.UndoCommands = w.commands(s.UndoCommand, v)
+		var undo []string
+		out.UndoCommands, _, undo = w.commands(s.UndoCommand, v)
+		left = append(left, undo...)
+	}
+	for _, name := range left {
+		if !slices.ContainsFunc(out.FillIn, func(b Blank) bool { return b.Name == name }) {
+			out.FillIn = append(out.FillIn, Blank{name, w.book.blanks[name]})
+		}
 	}
 	if len(out.When) == 0 {
 		for _, ph := range phases {
@@ -262,17 +281,19 @@ func (w *writer) step(s *step, t Target, about string, types []string) Step {
 	return out
 }
 
-func (w *writer) commands(template string, v values) []string {
+// commands fills a template in: its lines, how many more there would be, and
+// the blanks that are left in them.
+func (w *writer) commands(template string, v values) (lines []string, more int, left []string) {
 	if template == "" {
-		return []string{}
+		return []string{}, 0, nil
 	}
-	lines, blanks := w.book.command(template, v)
-	for _, b := range blanks {
+	lines, more, left = w.book.command(template, v)
+	for _, b := range left {
 		if !slices.Contains(w.playbook.Blanks, b) {
 			w.playbook.Blanks = append(w.playbook.Blanks, b)
 		}
 	}
-	return lines
+	return lines, more, left
 }
 
 func (f Fact) orNil() *Fact {

@@ -1,12 +1,16 @@
 package respond
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"vedette/internal/finding"
 )
 
 // Evidence is preserved before anything is changed, and each number stands
@@ -122,6 +126,9 @@ func TestValues(t *testing.T) {
 		{"person of a permission set", "aws-sso-policy", `aws organizations create-policy --type=SERVICE_CONTROL_POLICY --name=VedetteContain-01234567 --description=evidence-01234567 --content='{"Statement":[{"Action":"*","Condition":{"StringLike":{"aws:userid":"*:ada"}},"Effect":"Deny","Resource":"*","Sid":"VedetteContain"}],"Version":"2012-10-17"}'`, 0},
 		{"role of a user", "aws-role-older", `aws iam put-role-policy --role-name=deploy --policy-name=AWSRevokeOlderSessions --policy-document='{"Statement":[{"Action":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"'"$(date -u +%Y-%m-%dT%H:%M:%SZ)"'"}},"Effect":"Deny","Resource":"*"}],"Version":"2012-10-17"}'`, 0},
 		{"instance, by the provider", "aws-instance-keep", "aws ec2 modify-instance-attribute --region=REGION --instance-id=i-0a1b2c3d4e5f60718 --disable-api-termination", 0},
+		{"role of a user's key", "aws-key-off", "aws iam update-access-key --user-name=marek.novak --access-key-id=AKIAI44QH8DHBEXAMPLE --status=Inactive", 0},
+		{"session of a key that is known", "aws-key-off", "aws iam update-access-key --user-name=marek.novak --access-key-id=AKIAI44QH8DHBEXAMPLE --status=Inactive", 0},
+		{"impersonated by a service account's key", "gcp-key-disable", "gcloud iam service-accounts keys disable " + strings.Repeat("0b", 20) + " --iam-account=" + robot + " --project=shop-prod-4711", 0},
 		{"Entra user", "az-user-revoke", "az rest --method=post --url=https://graph.microsoft.com/v1.0/users/77777777-0000-0000-0000-000000000001/revokeSignInSessions", 0},
 		{"managed identity", "az-mi-detach", "az vm identity remove --ids=/subscriptions/s/vm1 --identities=IDENTITY_OR_SYSTEM", 0},
 		{"service account's key", "gcp-key-disable", "gcloud iam service-accounts keys disable " + strings.Repeat("0a", 20) + " --iam-account=" + robot + " --project=shop-prod-4711", 0},
@@ -239,5 +246,102 @@ func TestLoadErrors(t *testing.T) {
 	}
 	if _, err := Load(t.TempDir()); err == nil {
 		t.Error("a folder without files is no error")
+	}
+}
+
+// What is not known is told at the step that needs it, each word with what it
+// is; and nothing stands in capitals that no step tells.
+func TestFillIn(t *testing.T) {
+	told := map[string]bool{}
+	for _, typ := range BuiltIn().Types() {
+		p, err := Template(typ.ID, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ph := range p.Phases {
+			for _, s := range ph.Steps {
+				text := strings.Join(append(slices.Clone(s.Commands), s.UndoCommands...), "\n")
+				for _, b := range s.FillIn {
+					told[b.Name] = true
+					if b.What == "" {
+						t.Errorf("%s: nobody says what %s is", s.ID, b.Name)
+					}
+					if !strings.Contains(text, b.Name) || !slices.Contains(p.Blanks, b.Name) {
+						t.Errorf("%s: %s is in no command", s.ID, b.Name)
+					}
+				}
+				for _, name := range regexp.MustCompile(`[A-Z]{2,}(_[A-Z]+)+`).FindAllString(text, -1) {
+					if slices.ContainsFunc(s.FillIn, func(b Blank) bool { return b.Name == name }) || name == "AWS_ACCOUNT" || name == "SERVICE_CONTROL_POLICY" {
+						continue // the words of the client
+					}
+					t.Errorf("%s: %s is not told", s.ID, name)
+				}
+			}
+		}
+	}
+	for name := range BuiltIn().blanks {
+		if !told[name] && name != blanks["principal"] { // for playbooks of one's own
+			t.Errorf("no template leaves %s", name)
+		}
+	}
+	p, err := For(made("aws", "iam_role", role, from(user, "iam_user", "AssumeRole"), with("AKIAI44QH8DHBEXAMPLE")), Options{Paths: []string{"logs"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range []string{"KEY_ID", "REGION", "USER_NAME", "ROLE_NAME", "PATH"} {
+		if slices.Contains(p.Blanks, known) {
+			t.Errorf("%s is left, which the finding has", known)
+		}
+	}
+}
+
+// A key is asked for in each region of the finding, and in that of services
+// without one; what is more than a page holds is counted.
+func TestRegions(t *testing.T) {
+	trail := func(keys int, regions ...string) *Step {
+		f := made("aws", "iam_user", user)
+		for i := range keys {
+			f.Keys = append(f.Keys, finding.Count{Name: fmt.Sprintf("AKIA%d", i), Events: 1})
+		}
+		for _, r := range regions {
+			f.Regions = append(f.Regions, finding.Count{Name: r, Events: 1})
+		}
+		p, err := For(f, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range p.Phases[0].Steps {
+			if s.ID == "aws-trail-by-key" {
+				return &s
+			}
+		}
+		t.Fatal("no step aws-trail-by-key")
+		return nil
+	}
+	s := trail(2, "eu-west-1")
+	var pairs []string
+	for _, c := range s.Commands {
+		pairs = append(pairs, c[strings.LastIndex(c, "/")+1:])
+	}
+	want := []string{"key-AKIA0-eu-west-1.json", "key-AKIA1-eu-west-1.json", "key-AKIA0-us-east-1.json", "key-AKIA1-us-east-1.json"}
+	if !slices.Equal(pairs, want) || s.LeftOut != 0 || len(s.FillIn) != 0 {
+		t.Errorf("%v, %d left out, fill in %v", pairs, s.LeftOut, s.FillIn)
+	}
+	if s := trail(1, "us-east-1"); len(s.Commands) != 1 {
+		t.Errorf("one region twice: %q", s.Commands)
+	}
+	if s := trail(1); len(s.Commands) != 1 || !strings.Contains(s.Commands[0], "--region=us-east-1 ") {
+		t.Errorf("services without regions: %q", s.Commands)
+	}
+	if s := trail(5, "a", "b", "c", "d"); len(s.Commands) != 20 || s.LeftOut != 5 {
+		t.Errorf("%d lines, %d left out", len(s.Commands), s.LeftOut)
+	}
+	china := made("aws", "iam_user", "arn:aws-cn:iam::111122223333:user/a", withKeys("AKIA1"))
+	p, err := For(china, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(fmt.Sprint(p.Phases[0]), "--region=cn-north-1 ") || strings.Contains(fmt.Sprint(p.Phases), "us-east-1") {
+		t.Errorf("of China: %v", p.Phases[0])
 	}
 }

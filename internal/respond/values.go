@@ -18,7 +18,7 @@ type values map[string][]string
 // blank.
 var blanks = map[string]string{
 	"finding": "FINDING", "short": "FINDING", "paths": "PATH", "account": "ACCOUNT", "from": "START_TIME", "until": "END_TIME",
-	"address": "ADDRESS", "principal": "PRINCIPAL",
+	"address": "ADDRESS", "principal": "PRINCIPAL", "region": "REGION",
 	"user": "USER_NAME", "role": "ROLE_NAME", "key": "KEY_ID", "session_key": "SESSION_KEY_ID", "instance": "INSTANCE_ID", "person": "SESSION_NAME", "partition": "aws",
 	"object": "OBJECT_ID", "app": "APPLICATION_ID", "storage": "STORAGE_ACCOUNT", "resource": "RESOURCE_ID",
 	"email": "EMAIL", "member": "MEMBER", "origin": "ORIGIN_MEMBER", "pool": "POOL", "pool_project": "POOL_PROJECT", "home": "HOME_PROJECT",
@@ -82,16 +82,64 @@ func (v values) aws(f *finding.Finding, t Target, typ string) {
 	case strings.Contains(uid, ":role/"):
 		v.set("role", lastPart(path))
 	}
-	if t.Who != "caller" {
-		return
-	}
-	v["instance"] = instances(f)
+	v.regions(f)
 	prefix := "AKIA"
 	if typ == "aws_root" {
 		prefix = "A"
 	}
-	v["key"], _ = keys(f, prefix)
-	v["session_key"], _ = keys(f, "ASIA")
+	if t.Who == "caller" {
+		v["instance"] = instances(f)
+		v["key"], _ = keys(f, prefix)
+		v["session_key"], _ = keys(f, "ASIA")
+	}
+	// What it obtained sessions with, which the calls themselves do not bear.
+	for _, key := range chainKeys(f, uid) {
+		switch {
+		case strings.HasPrefix(key, prefix):
+			v.more("key", key)
+		case strings.HasPrefix(key, "ASIA"):
+			v.more("session_key", key)
+		}
+	}
+}
+
+// globalRegion is where each partition logs the services that have no region,
+// IAM for one ("Global service events", CloudTrail User Guide; "IAM endpoints
+// and quotas", AWS General Reference).
+var globalRegion = map[string]string{"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+// regions are those that the finding's calls went to, the most called first,
+// and the one that has what services without a region log.
+func (v values) regions(f *finding.Finding) {
+	if f.ID == "" {
+		return // a template
+	}
+	list := names(f.Regions)
+	partition := "aws"
+	if p := v["partition"]; len(p) > 0 {
+		partition = p[0]
+	}
+	if global := globalRegion[partition]; global != "" && !slices.Contains(list, global) {
+		list = append(list, global)
+	}
+	v["region"] = list
+}
+
+// chainKeys are the credentials with which a principal obtained the sessions
+// of a finding, as its chain shows, each once.
+func chainKeys(f *finding.Finding, uid string) []string {
+	var list []string
+	for _, l := range f.Chain {
+		if l.From == uid && l.FromKey != "" && !slices.Contains(list, l.FromKey) {
+			list = append(list, l.FromKey)
+		}
+	}
+	return list
+}
+
+// chainKey reports whether one of those begins so.
+func chainKey(f *finding.Finding, uid, prefix string) bool {
+	return slices.ContainsFunc(chainKeys(f, uid), func(k string) bool { return strings.HasPrefix(k, prefix) })
 }
 
 // keys returns the credentials of a finding whose ids begin so.
@@ -163,10 +211,11 @@ func (v values) gcp(f *finding.Finding, t Target) {
 	if strings.Trim(f.Cloud.Account.ID, "0123456789") == "" {
 		delete(v, "account") // gcloud refuses a project's number
 	}
+	v["key"] = chainKeys(f, t.Principal)
 	if t.Who == "caller" {
-		v["key"] = names(f.Keys)
-		v["key"], _ = v.googleKey()
+		v["key"] = append(names(f.Keys), v["key"]...)
 	}
+	v["key"], _ = v.googleKey()
 	if f.Origin != nil {
 		v.set("origin", member(f.Origin.ID))
 	}
