@@ -18,8 +18,7 @@ import (
 )
 
 type exceptCmd struct {
-	ID    string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
-	Paths []string `arg:"" name:"path" help:"The logs that were scanned."`
+	chosen
 	counting
 	Reason string `required:"" placeholder:"TEXT" help:"Why the finding is benign."`
 	Owner  string `required:"" placeholder:"TEXT" help:"Who answers for that."`
@@ -30,9 +29,14 @@ type exceptCmd struct {
 }
 
 func (c *exceptCmd) Run(ctx context.Context, std IO) error {
-	asked := chosen{ID: c.ID, Paths: c.Paths}
-	if err := asked.check(); err != nil {
+	if err := c.check(); err != nil {
 		return err
+	}
+	if err := c.split(); err != nil {
+		return err
+	}
+	if len(c.Paths) == 0 {
+		return usagef("an exception is made of the calls themselves: name the logs that were scanned, beside the findings if those were saved")
 	}
 	life, err := parseDuration(c.For)
 	if err != nil {
@@ -41,6 +45,13 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 	old, err := c.old()
 	if err != nil {
 		return err
+	}
+	if c.Findings != "" {
+		f, err := c.lookUp(std)
+		if err != nil {
+			return err
+		}
+		c.ID = f.ID
 	}
 	opts, _, err := c.counting.options(c.Paths, std, 0)
 	if err != nil {

@@ -16,44 +16,61 @@ import (
 type chosen struct {
 	ID       string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
 	Paths    []string `arg:"" optional:"" name:"path" help:"The logs that were scanned."`
-	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning."`
+	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning; logs beside it complete it. Such a file may stand among the paths as well."`
 }
 
-// find returns the finding. Where it is not looked up in a file, the paths
-// are scanned with the flags that the first scan had.
+// find returns the finding. Where it is looked up in a file and lacks some of
+// so many events of its evidence, or a credential of its chain, the logs beside
+// complete it; where there is no file, they are scanned with the flags that the
+// first scan had. The logs alone are left in Paths.
 func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, quiet bool) (*finding.Finding, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	var list []finding.Finding
+	if err := c.split(); err != nil {
+		return nil, err
+	}
 	if c.Findings != "" && in.Exceptions != "" {
-		return nil, usagef("exceptions are applied by a scan: --exceptions does not go with --findings")
+		return nil, usagef("exceptions are applied by a scan: --exceptions does not go with saved findings")
 	}
 	if c.Findings != "" {
-		r, err := loadFindings(c.Findings, std)
+		f, err := c.lookUp(std)
 		if err != nil {
 			return nil, err
 		}
-		list = r
-	} else {
-		if len(c.Paths) == 0 {
-			return nil, usagef("name the logs to scan, or --findings FILE")
-		}
-		if len(c.Paths) == 1 && isReport(c.Paths[0]) {
-			return nil, usagef("%s is the output of scan and no log: --findings %s", c.Paths[0], c.Paths[0])
-		}
-		opts, enricher, err := in.options(c.Paths, std, evidence)
-		if err != nil {
-			return nil, err
-		}
-		res, err := run(ctx, opts, std, quiet)
-		if err != nil {
-			return nil, err
-		}
-		enricher.apply(&res.Report)
-		list = res.Report.Findings
+		done, err := complete(ctx, std, []*finding.Finding{f}, c.Paths, in, evidence, quiet)
+		done.tell(std, f)
+		return f, err
 	}
-	return pick(list, c.ID)
+	if len(c.Paths) == 0 {
+		return nil, usagef("name the logs to scan, or --findings FILE")
+	}
+	opts, enricher, err := in.options(c.Paths, std, evidence)
+	if err != nil {
+		return nil, err
+	}
+	res, err := run(ctx, opts, std, quiet)
+	if err != nil {
+		return nil, err
+	}
+	enricher.apply(&res.Report)
+	return pick(res.Report.Findings, c.ID)
+}
+
+// split takes saved findings out of the paths.
+func (c *chosen) split() error {
+	g, err := split(c.Findings, c.Paths)
+	c.Findings, c.Paths = g.saved, g.logs
+	return err
+}
+
+// lookUp finds the finding in what a scan saved.
+func (c *chosen) lookUp(std IO) (*finding.Finding, error) {
+	r, err := loadReport(c.Findings, std)
+	if err != nil {
+		return nil, err
+	}
+	return pick(r.Findings, c.ID)
 }
 
 // check refuses what is no id before logs are read for it.
@@ -95,16 +112,6 @@ func pick(list []finding.Finding, id string) (*finding.Finding, error) {
 	return nil, usagef("%q is the beginning of %d findings: %s", id, len(hits), strings.Join(ids, ", "))
 }
 
-// loadFindings reads the findings of a saved scan: a report, or findings line
-// by line.
-func loadFindings(path string, std IO) ([]finding.Finding, error) {
-	r, err := loadReport(path, std)
-	if err != nil {
-		return nil, err
-	}
-	return r.Findings, nil
-}
-
 type explainCmd struct {
 	chosen
 	counting
@@ -126,6 +133,9 @@ func (c *explainCmd) Run(ctx context.Context, std IO) error {
 	kept := max(n, 1000) // as in the JSON of scan
 	if n < 0 {
 		kept = n
+	}
+	if g, err := split(c.Findings, c.Paths); err == nil && g.saved != "" && c.Format != "json" {
+		kept = n // logs beside are read for no more than is shown
 	}
 	f, err := c.find(ctx, std, &c.counting, kept, c.Quiet)
 	if err != nil {

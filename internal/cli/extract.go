@@ -53,6 +53,9 @@ type manifestSource struct {
 }
 
 func (c *extractCmd) Run(ctx context.Context, std IO) error {
+	if err := c.split(); err != nil {
+		return err
+	}
 	if len(c.Paths) == 0 {
 		return usagef("name the logs to take the records from")
 	}

@@ -56,10 +56,16 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 	}
 	if c.Principal == "" {
 		which := chosen{ID: c.ID, Paths: paths, Findings: c.Findings}
-		if len(paths) == 0 {
+		if err := which.split(); err != nil {
+			return err
+		}
+		if paths = which.Paths; len(paths) == 0 {
 			return usagef("name the logs to look into after the finding's id")
 		}
 		std.Stdin = stdin(std.Stdin)
+		if which.Findings != "" {
+			which.Paths = nil // the walk reads the logs itself
+		}
 		if opts.Finding, err = which.find(ctx, std, &c.counting, 0, c.Quiet); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 type playbookCmd struct {
 	ID       string   `arg:"" optional:"" help:"The finding's id, or a beginning of it that no other finding has; none for the template of --principal-type."`
 	Paths    []string `arg:"" optional:"" name:"path" help:"The logs that were scanned."`
-	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning."`
+	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning; logs beside it complete it. Such a file may stand among the paths as well."`
 	counting
 	PrincipalType string `placeholder:"TYPE" help:"Take the caller to be of this type, whatever the finding says; without an id, write the template of that type."`
 	Types         bool   `help:"List the types of principals, and how to tell them."`
@@ -54,12 +54,12 @@ func (c *playbookCmd) make(ctx context.Context, opts respond.Options, std IO) (*
 		}
 		return book, nil, nil
 	}
-	// An analyst may know the finding from a file, and have the logs beside it.
 	asked := chosen{ID: c.ID, Paths: c.Paths, Findings: c.Findings}
 	f, err := asked.find(ctx, std, &c.counting, 0, c.Quiet)
 	if err != nil {
 		return nil, nil, err
 	}
+	opts.Paths = asked.Paths
 	book, err := respond.For(f, opts)
 	if err != nil {
 		return nil, nil, usage(err)

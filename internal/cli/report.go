@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/go-json-experiment/json"
 
 	"vedette/internal/finding"
 	"vedette/internal/report"
@@ -22,8 +18,8 @@ import (
 )
 
 type reportCmd struct {
-	Paths    []string `arg:"" optional:"" name:"path" help:"The logs to scan, or the JSON output of scan."`
-	Findings string   `type:"path" placeholder:"FILE" help:"Report the findings of this JSON output of scan (- for standard input) instead of scanning."`
+	Paths    []string `arg:"" optional:"" name:"path" help:"The logs to scan; or the JSON output of scan, alone or with the logs beside, which complete it."`
+	Findings string   `type:"path" placeholder:"FILE" help:"Report the findings of this JSON output of scan (- for standard input); logs beside it complete them."`
 	counting
 	filter
 	Format   string `short:"f" default:"html" placeholder:"FORMAT" help:"html (one page), markdown (for a ticket) or navigator (a layer for MITRE's ATT&CK Navigator). Default: ${default}."`
@@ -43,12 +39,19 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 	if err := c.filter.check(); err != nil {
 		return err
 	}
-	res, saved, err := c.result(ctx, std)
+	in, err := split(c.Findings, c.Paths)
+	if err != nil {
+		return err
+	}
+	res, done, err := c.result(ctx, std, in)
 	if err != nil {
 		return err
 	}
 	var buf bytes.Buffer
-	opts := report.Options{Version: Version(), Limit: c.Limit, Commands: c.commands(call, saved), Playbook: c.playbook(saved)}
+	opts := report.Options{Version: Version(), Limit: c.Limit, Commands: c.commands(call, in), Playbook: c.playbook(in.logs)}
+	if in.saved != "" {
+		opts.Saved = savedNotes(in, &res.Report, done)
+	}
 	if err := report.WriteDocument(&buf, c.Format, &res.Report, opts); err != nil {
 		return err
 	}
@@ -63,80 +66,67 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 		}
 		fmt.Fprintf(std.Stdout, "%s%s written to %s\n", shown, term.Plural(len(res.Report.Findings), "finding"), term.Safe(filepath.Base(c.Output)))
 	}
-	if err != nil || saved != "" {
+	if err != nil || in.saved != "" {
 		return err
 	}
 	return (&scanCmd{}).verdict(res)
 }
 
-// result scans the paths, or reads what a scan wrote, whose file is then
-// saved. Findings that filters leave out are left out of both.
-func (c *reportCmd) result(ctx context.Context, std IO) (res *scan.Result, saved string, err error) {
-	switch {
-	case c.Findings != "" && len(c.Paths) > 0:
-		return nil, "", usagef("name logs or --findings, not both")
-	case c.Findings != "":
-		saved = c.Findings
-	case len(c.Paths) == 0:
-		return nil, "", usagef("name the logs to scan, or --findings FILE")
-	case len(c.Paths) == 1 && isReport(c.Paths[0]):
-		saved = c.Paths[0]
-	}
-	if saved != "" {
-		if c.Exceptions != "" {
-			return nil, "", usagef("exceptions are applied by a scan: --exceptions does not go with saved findings")
-		}
-		r, err := loadReport(saved, std)
-		if err != nil {
-			return nil, "", err
-		}
-		res = &scan.Result{Report: *r}
-		if last, err := time.Parse(time.RFC3339Nano, r.Summary.LastEvent); err == nil {
-			res.Last = last.UnixNano()
-		}
-		if c.filter.set() {
-			err = c.filter.apply(res)
-			res.Report.Summary.Filtered += r.Summary.Filtered
-		}
-		res.Report.Tally()
-		return res, saved, err
+// result scans the logs, or reads what a scan wrote and completes it from the
+// logs beside. Findings that filters leave out are left out of both.
+func (c *reportCmd) result(ctx context.Context, std IO, in given) (*scan.Result, completed, error) {
+	var done completed
+	if in.saved == "" && len(in.logs) == 0 {
+		return nil, done, usagef("name the logs to scan, or --findings FILE")
 	}
 	evidence, err := parseEvidence(c.Evidence)
 	if err != nil {
-		return nil, "", err
+		return nil, done, err
 	}
-	opts, enricher, err := c.counting.options(c.Paths, std, evidence)
+	if in.saved == "" {
+		opts, enricher, err := c.counting.options(in.logs, std, evidence)
+		if err != nil {
+			return nil, done, err
+		}
+		res, err := run(ctx, opts, std, c.Quiet)
+		if err != nil {
+			return nil, done, err
+		}
+		enricher.apply(&res.Report)
+		return res, done, c.filter.apply(res)
+	}
+	if c.Exceptions != "" {
+		return nil, done, usagef("exceptions are applied by a scan: --exceptions does not go with saved findings")
+	}
+	r, err := loadReport(in.saved, std)
 	if err != nil {
-		return nil, "", err
+		return nil, done, err
 	}
-	if res, err = run(ctx, opts, std, c.Quiet); err != nil {
-		return nil, "", err
+	res := &scan.Result{Report: *r}
+	if last, err := time.Parse(time.RFC3339Nano, r.Summary.LastEvent); err == nil {
+		res.Last = last.UnixNano()
 	}
-	enricher.apply(&res.Report)
-	return res, "", c.filter.apply(res)
-}
-
-// reportStart is how the JSON output of scan begins, which no log does.
-var reportStart = regexp.MustCompile(`^\s*\{\s*"schema_version"\s*:`)
-
-// isReport reports whether a path is a file with the JSON output of scan.
-func isReport(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
+	if c.filter.set() {
+		if err := c.filter.apply(res); err != nil {
+			return nil, done, err
+		}
+		res.Report.Summary.Filtered += r.Summary.Filtered
 	}
-	defer f.Close()
-	head := make([]byte, 64)
-	n, _ := io.ReadFull(f, head)
-	return reportStart.Match(head[:n])
+	res.Report.Tally()
+	list := make([]*finding.Finding, len(res.Report.Findings))
+	for i := range list {
+		list[i] = &res.Report.Findings[i]
+	}
+	done, err = complete(ctx, std, list, in.logs, &c.counting, evidence, c.Quiet)
+	return res, done, err
 }
 
 // commands are those that go on from a finding: of those that take its id,
 // those that there are, with the paths and the flags of counting that this
 // call had, since another count may name findings otherwise. Standard input
 // cannot be read again, so there are none for it.
-func (c *reportCmd) commands(call *kong.Context, saved string) func(id string) [][]string {
-	if saved == "-" || slices.Contains(c.Paths, "-") {
+func (c *reportCmd) commands(call *kong.Context, in given) func(id string) [][]string {
+	if in.saved == "-" && len(in.logs) == 0 || slices.Contains(in.logs, "-") {
 		return nil
 	}
 	var names []string
@@ -145,9 +135,9 @@ func (c *reportCmd) commands(call *kong.Context, saved string) func(id string) [
 			names = append(names, n.Name)
 		}
 	}
-	end := slices.Concat(countingWords(call), c.Paths)
-	if saved != "" {
-		end = []string{"--findings=" + saved}
+	end := slices.Concat(countingWords(call), in.logs)
+	if len(in.logs) == 0 {
+		end = []string{"--findings=" + in.saved}
 		// They need the logs, which a saved report does not name.
 		names = slices.DeleteFunc(names, func(n string) bool { return n == "extract" || n == "investigate" })
 	}
@@ -193,38 +183,4 @@ func countingWords(call *kong.Context) []string {
 		}
 	}
 	return words
-}
-
-// loadReport reads the JSON output of a scan: a report, or findings line by
-// line, of which there is no summary.
-func loadReport(path string, std IO) (*finding.Report, error) {
-	var src io.Reader = std.Stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, usage(err)
-		}
-		defer f.Close()
-		src = f
-	}
-	data, err := io.ReadAll(io.LimitReader(src, 4<<30))
-	if err != nil {
-		return nil, usage(err)
-	}
-	var r finding.Report
-	if err := json.Unmarshal(data, &r); err == nil && r.SchemaVersion != "" {
-		return &r, nil
-	}
-	r = finding.Report{}
-	for n, line := range strings.Split(string(data), "\n") {
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		var f finding.Finding
-		if err := json.Unmarshal([]byte(line), &f); err != nil || f.ID == "" {
-			return nil, usagef("%s:%d: neither a report nor a finding of vedette scan (--format json or ndjson)", path, n+1)
-		}
-		r.Findings = append(r.Findings, f)
-	}
-	return &r, nil
 }

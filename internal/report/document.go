@@ -94,6 +94,7 @@ type document struct {
 	Aside    []*findingView
 	More     int // findings not shown, lower in order
 	Notes    []string
+	Saved    []string // what it lacks because its findings were saved
 	Version  string
 }
 
@@ -114,7 +115,7 @@ type blindView struct{ Name, Verdict, Blind, Enable string }
 
 // newDocument puts a report into the order of reading.
 func newDocument(r *finding.Report, opts Options) *document {
-	d := &document{Title: "Discovery in cloud audit logs", Version: opts.Version, Verdict: documentVerdict(r), Notes: r.Summary.Notes}
+	d := &document{Title: "Discovery in cloud audit logs", Version: opts.Version, Verdict: documentVerdict(r), Notes: r.Summary.Notes, Saved: opts.Saved}
 	s := &r.Summary
 	d.Levels = []levelCount{{"critical", s.Levels.Critical}, {"high", s.Levels.High}, {"medium", s.Levels.Medium},
 		{"low", s.Levels.Low}, {"informational", s.Levels.Informational}}

@@ -17,6 +17,10 @@ func writeTicket(w *bufio.Writer, r *finding.Report, opts Options) error {
 	m := &markdown{w: w}
 	m.line("# ", d.Title)
 	m.paragraph(d.Verdict)
+	if len(d.Saved) > 0 {
+		m.line("## ", "Made from saved findings")
+		m.items(d.Saved)
+	}
 	m.line("## ", "Findings")
 	if len(d.Findings) == 0 {
 		m.paragraph("None that is not put aside.")
@@ -68,8 +72,13 @@ type markdown struct{ w *bufio.Writer }
 // meaning: no link, no mention, no HTML (CommonMark 0.31.2, 6.1).
 func inline(s string, most int) string {
 	words := strings.Split(term.Clip(term.Safe(s), most, "…"), " ")
+	begun := false
 	for i, w := range words {
-		if !harmless(w) {
+		// A number with a full stop begins a list at the head of a line alone.
+		figure := strings.TrimRight(w, ".)")
+		number := begun && figure != "" && strings.Trim(figure, "0123456789") == ""
+		begun = begun || w != ""
+		if !number && !harmless(w) {
 			bare := strings.TrimRight(w, ",;:.")
 			words[i] = codeSpan(bare) + w[len(bare):]
 		}

@@ -47,6 +47,9 @@ type Options struct {
 	// APIs is how many operations [Explain] shows: 0 stands for 50, less than 0
 	// for all.
 	APIs int
+	// Saved says of a document that is made from saved findings what it lacks
+	// for that reason; empty where it is not.
+	Saved []string
 	// Commands are what goes on from the finding of an id, each as the words
 	// of a command line, for documents; nil where there are none.
 	Commands func(id string) [][]string

@@ -170,6 +170,22 @@ func checkLayer(t *testing.T, kind string, v any) {
 	}
 }
 
+// TestNumbersInATicket: a number that ends a sentence is a number; at the head
+// of a line it would begin a list.
+func TestNumbersInATicket(t *testing.T) {
+	for text, want := range map[string]string{
+		"for one hour and up to 12. Others": "for one hour and up to 12. Others",
+		"up to 12.)":                        "up to 12.)",
+		"1. x":                              "`1`. x",
+		" 1. x":                             " `1`. x",
+		"a .":                               "a .",
+	} {
+		if got := inline(text, 100); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestLayer(t *testing.T) {
 	reports := fixtures()
 	for i, p := range payloads {
