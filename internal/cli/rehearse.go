@@ -318,7 +318,7 @@ func (c *rehearseVerify) judging(std IO, detections []string) (rehearse.Judging,
 	var j rehearse.Judging
 	in := c.counting
 	if len(in.Detections) == 0 {
-		in.Detections = detections
+		in.Detections, j.AsAsked = detections, true
 	}
 	opts, enricher, err := in.options(nil, std, 0)
 	if err != nil {
@@ -357,6 +357,7 @@ func (c *rehearseVerify) judging(std IO, detections []string) (rehearse.Judging,
 		return rehearsed(ctx, scan.Options{Paths: []string{dir}, Providers: opts.Providers, Engine: opts.Engine}, ids)
 	}
 	for _, p := range opts.Engine.Plans {
+		j.Detections = append(j.Detections, p.Detection)
 		for _, w := range p.Windows {
 			j.Thresholds = append(j.Thresholds, fmt.Sprintf("%s fires at %s within %s", p.Detection, w.Trigger, term.Duration(w.Length)))
 		}

@@ -31,6 +31,10 @@ type Judging struct {
 	Questions func(ctx context.Context, dir string, ids []string) ([]Answer, error)
 	// Thresholds say in words when each detection fires.
 	Thresholds []string
+	// Detections are the ids of those that judge. AsAsked says that they are the
+	// ones that the test asks for, and not others that the user named.
+	Detections []string
+	AsAsked    bool
 }
 
 // Answer is what a hunting question gave: the time of the last call of each of
@@ -67,6 +71,9 @@ type Result struct {
 	// JudgedBy are the detections that the test asks for; empty where those
 	// that a scan runs by default judge it.
 	JudgedBy []string `json:"judged_by,omitempty"`
+	// Counted are the detections that counted a call of a counter-test, so that
+	// its silence says something of them.
+	Counted []string `json:"counted_by,omitempty"`
 
 	Want   string   `json:"want"`
 	Got    string   `json:"got"`
@@ -224,6 +231,9 @@ func verify(ctx context.Context, trail string, t *Test, r *Run, played *Played, 
 		res.Records += total(of)
 	}
 	if err := res.judge(ctx, trail, r, played.From, names, j); err != nil {
+		return nil, err
+	}
+	if err := res.quiet(ctx, trail, t, r, j); err != nil {
 		return nil, err
 	}
 	res.signals(t, r, names)
