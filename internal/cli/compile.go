@@ -20,7 +20,7 @@ import (
 
 type compileCmd struct {
 	Detections []string `arg:"" optional:"" name:"detection" help:"Ids of built-in detections, such as T1580, groups of them (related, all), or detection files."`
-	Question   []string `sep:"," placeholder:"ID" help:"Compile hunting questions, such as aws-root-reads, in place of detections; vedette hunt --list has them. Only --cloud, --fields and -o go with it."`
+	Question   []string `sep:"," placeholder:"ID" help:"Compile hunting questions, such as aws-root-reads, or all, in place of detections; vedette hunt --list has them. Only --cloud, --fields and -o go with it."`
 	Library    string   `type:"path" placeholder:"FILE" help:"File of further questions."`
 	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
 	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`

@@ -21,6 +21,8 @@ func (c *compileCmd) questions(targets []siem.Backend, std IO) error {
 	}
 	asked, rest := named(library, c.Question)
 	switch {
+	case len(rest) > 0 && isBuiltin(rest[0]):
+		return usagef("%s is a detection or a group of them, and no question: vedette compile %[1]s", rest[0])
 	case len(rest) > 0:
 		return usagef("no question %q: vedette hunt --list has them", rest[0])
 	case len(c.Detections) > 0 || c.Package || c.Profile != "vedette" || c.Window != "tumbling" || c.Identity != "principal" || c.NoDedup || c.Services || c.Format != "text":

@@ -11,6 +11,7 @@ import (
 	"vedette/internal/detection"
 	"vedette/internal/event"
 	"vedette/internal/hunt"
+	"vedette/internal/question"
 	"vedette/internal/report"
 	backends "vedette/internal/siem/all"
 	"vedette/internal/triage"
@@ -124,13 +125,24 @@ func valuesOf(path string, v *kong.Value, ids []string) []string {
 	case "vedette compile cloud", "vedette hunt cloud":
 		return names(event.Clouds())
 	case "vedette detection show name":
-		return append(slices.Clone(ids), "seed")
+		return append(slices.Clone(ids), "related", allDetections, "seed")
 	}
 	switch v.Name {
 	case "detection", "with-detection":
 		return append(slices.Clone(ids), "related", allDetections)
 	case "question":
-		return ids
+		list := []string{allQuestions}
+		library, err := question.Load()
+		if err != nil {
+			panic(err) // a test reads the library
+		}
+		for _, q := range library {
+			list = append(list, q.ID)
+		}
+		if path == "vedette hunt" { // which asks tables what detections ask
+			list = append(append(list, ids...), "related")
+		}
+		return list
 	}
 	return slices.DeleteFunc(slices.Clone(v.EnumSlice()), func(s string) bool { return s == "" })
 }

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"vedette/internal/attack"
@@ -26,6 +29,9 @@ func (c *detectionCheck) Run(std IO) error {
 	failed := false
 	for _, file := range c.Files {
 		data, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) && isBuiltin(file) {
+			return usagef("%s is built in, and its examples are run by the program's own tests: check takes files. vedette detection show %[1]s prints one to start from", file)
+		}
 		if err != nil {
 			return usage(err)
 		}
@@ -98,7 +104,7 @@ func when(d *detection.Detection) string {
 }
 
 type detectionShow struct {
-	Name  string `arg:"" help:"Id of a built-in detection, such as T1580, or seed."`
+	Name  string `arg:"" help:"Id of a built-in detection, such as T1580, a group of them (related, all), or seed."`
 	Guide bool   `help:"Show the guide of its technique instead: what it looks like, what to ask first, tuning."`
 }
 
@@ -107,33 +113,70 @@ func (c *detectionShow) Run(std IO) error {
 	if err != nil {
 		return err
 	}
-	if d := byID(list, c.Name); c.Guide && d != nil {
-		return showGuide(d.Techniques[0], std)
+	named := groupOf(list, c.Name)
+	if d := byID(list, c.Name); d != nil {
+		named = []*detection.Detection{d}
 	}
-	names := []string{c.Name + ".yaml"}
-	for _, d := range list {
-		if strings.EqualFold(d.ID, c.Name) {
-			names = append(names, d.File[len("builtin/"):])
-		}
+	switch {
+	case c.Guide && len(named) > 0:
+		return showGuides(named, std)
+	case c.Guide && strings.EqualFold(c.Name, "seed"):
+		return usagef("seed is the original query and has no guide of its own: vedette detection show T1580 --guide has that of its technique")
+	case len(named) > 0:
+		return showSources(named, std)
 	}
-	for _, n := range names {
-		if text, ok := detection.Source(n); ok {
-			_, err := std.Stdout.Write(text)
-			return err
-		}
+	if text, ok := detection.Source(c.Name + ".yaml"); ok {
+		_, err := std.Stdout.Write(text)
+		return err
+	}
+	if isQuestion(c.Name) {
+		return usagef("%s is a hunting question and no detection: vedette hunt --list has it", c.Name)
 	}
 	return usagef("no built-in detection %q: vedette detection list shows them", c.Name)
 }
 
-// showGuide shows the guide of a technique, for a terminal.
-func showGuide(technique string, std IO) error {
+// showSources writes the files of detections, as documents of one stream of
+// YAML where there are several.
+func showSources(list []*detection.Detection, std IO) error {
+	for i, d := range list {
+		text, ok := detection.Source(strings.TrimPrefix(d.File, "builtin/"))
+		if !ok {
+			return fmt.Errorf("detection %s has no file %s", d.ID, d.File)
+		}
+		if i > 0 {
+			text = append([]byte("---\n"), text...)
+		}
+		if _, err := std.Stdout.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showGuides shows the guides of the detections' techniques, each once, for a
+// terminal.
+func showGuides(detections []*detection.Detection, std IO) error {
 	list, err := guide.Builtin()
 	if err != nil {
 		return err
 	}
-	g := guide.Find(list, technique)
-	if g == nil {
-		return usagef("there is no guide of %s", technique)
+	var shown []string
+	for _, d := range detections {
+		technique := d.Techniques[0]
+		if slices.Contains(shown, technique) {
+			continue
+		}
+		g := guide.Find(list, technique)
+		if g == nil {
+			return usagef("there is no guide of %s", technique)
+		}
+		if len(shown) > 0 {
+			fmt.Fprintln(std.Stdout)
+		}
+		shown = append(shown, technique)
+		if err := hub.WriteGuideAlone(std.Stdout, g, term.Detect(std.Stdout, std.Getenv)); err != nil {
+			return err
+		}
 	}
-	return hub.WriteGuideAlone(std.Stdout, g, term.Detect(std.Stdout, std.Getenv))
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"vedette/internal/engine"
 	"vedette/internal/event"
 	"vedette/internal/plan"
+	"vedette/internal/question"
 )
 
 // loadDetections gives the detections that are named, by the id of a built-in
@@ -53,13 +54,7 @@ func namedDetections(builtin []*detection.Detection, name string) ([]*detection.
 	if d := byID(builtin, name); d != nil {
 		return []*detection.Detection{d}, nil
 	}
-	var group []*detection.Detection
-	for _, d := range builtin {
-		if d.Group != "" && strings.EqualFold(d.Group, name) || d.PartOf == "" && strings.EqualFold(name, allDetections) {
-			group = append(group, d)
-		}
-	}
-	if group != nil {
+	if group := groupOf(builtin, name); group != nil {
 		return group, nil
 	}
 	d, err := readDetection(name)
@@ -67,6 +62,30 @@ func namedDetections(builtin []*detection.Detection, name string) ([]*detection.
 		return nil, err
 	}
 	return []*detection.Detection{d}, nil
+}
+
+// groupOf gives the built-in detections of a group, or none.
+func groupOf(builtin []*detection.Detection, name string) []*detection.Detection {
+	var group []*detection.Detection
+	for _, d := range builtin {
+		if d.Group != "" && strings.EqualFold(d.Group, name) || d.PartOf == "" && strings.EqualFold(name, allDetections) {
+			group = append(group, d)
+		}
+	}
+	return group
+}
+
+// isBuiltin reports whether a name is of a built-in detection or of a group.
+func isBuiltin(name string) bool {
+	list, err := detection.Builtin()
+	return err == nil && (byID(list, name) != nil || groupOf(list, name) != nil)
+}
+
+// isQuestion reports whether a name is of one of the program's hunting
+// questions.
+func isQuestion(name string) bool {
+	list, err := question.Load()
+	return err == nil && slices.ContainsFunc(list, func(q *question.Question) bool { return q.ID == name })
 }
 
 // byID returns the detection with an id, without letter case, or nil.
@@ -84,6 +103,9 @@ func readDetection(file string) (*detection.Detection, error) {
 		return nil, usagef("no detection %q: the original query is T1580 --profile seed", file)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
+		if isQuestion(file) {
+			return nil, usagef("%s is a hunting question and no detection: vedette hunt %[1]s PATH asks it, vedette compile --question %[1]s prints it", file)
+		}
 		return nil, usagef("no built-in detection %q (vedette detection list shows them), and no such file", file)
 	}
 	if err != nil {

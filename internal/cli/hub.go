@@ -34,6 +34,15 @@ func (c *hubCmd) Run(std IO) error {
 	if err != nil {
 		return err
 	}
+	in, err := detection.Builtin()
+	if err != nil {
+		return err
+	}
+	for _, t := range c.Techniques {
+		if list := groupOf(in, t); list != nil {
+			return usagef("%s is a group of detections and no technique: without a name vedette hub shows all, and vedette detection show %[1]s --guide has the guides of the group", t)
+		}
+	}
 	if err := h.Choose(c.Techniques); err != nil {
 		return usage(err)
 	}

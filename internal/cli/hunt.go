@@ -23,7 +23,7 @@ import (
 )
 
 type huntCmd struct {
-	Questions []string `arg:"" optional:"" name:"question" help:"Ids of questions, such as aws-root-reads, and the logs to ask behind them. With --engine ids of questions, or of built-in detections such as T1580, or detection files."`
+	Questions []string `arg:"" optional:"" name:"question" help:"Ids of questions, such as aws-root-reads, or all, and the logs to ask behind them. With --engine ids of questions, or of built-in detections such as T1580, groups of them (related, all), or detection files."`
 	List      bool     `help:"List the questions, and what each can be asked of."`
 	Library   string   `type:"path" placeholder:"FILE" help:"File of further questions."`
 	Engine    string   `short:"e" placeholder:"NAME" help:"Ask the tables of a database: whose client to run, duckdb, psql, clickhouse, trino or spark-sql."`
@@ -59,6 +59,9 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 		return c.list(std, library)
 	}
 	asked, paths := named(library, c.Questions)
+	if c.Engine != "" && len(c.Questions) > 0 && c.Questions[0] == allQuestions {
+		asked = nil // of tables it is the group of detections
+	}
 	switch {
 	case len(c.Questions) == 0:
 		return usagef("name a question: vedette hunt --list has them")

@@ -49,8 +49,15 @@ func questions(file string) ([]*question.Question, error) {
 	return list, nil
 }
 
-// named takes the ids of questions from the front of arguments.
+// allQuestions is the group of all questions of the library.
+const allQuestions = "all"
+
+// named takes the ids of questions from the front of arguments, or the group of
+// all.
 func named(library []*question.Question, args []string) (asked []*question.Question, rest []string) {
+	if len(args) > 0 && args[0] == allQuestions {
+		return library, args[1:]
+	}
 	for i, a := range args {
 		n := slices.IndexFunc(library, func(q *question.Question) bool { return q.ID == a })
 		if n < 0 {
@@ -64,6 +71,8 @@ func named(library []*question.Question, args []string) (asked []*question.Quest
 // overFiles asks questions of logs.
 func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Question, paths []string) error {
 	switch {
+	case len(asked) == 0 && isBuiltin(c.Questions[0]):
+		return usagef("%s is a detection or a group of them, and no question: vedette scan PATH --detection %[1]s asks it of files, vedette hunt %[1]s --engine NAME of tables", c.Questions[0])
 	case len(asked) == 0:
 		return usagef("no question %q: vedette hunt --list has them. Detections are asked of files by vedette scan, and of tables with --engine", c.Questions[0])
 	case len(paths) == 0:
