@@ -16,6 +16,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"vedette/internal/question"
+	"vedette/internal/rehearse"
 	"vedette/internal/scenario"
 	backends "vedette/internal/siem/all"
 )
@@ -187,6 +188,10 @@ func TestQuestionsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tests, err := rehearse.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var table, parts strings.Builder
 	table.WriteString("| Question | SQL | Kusto | Rule | Why not, or in what nearly |\n| --- | --- | --- | --- | --- |\n")
 	for _, q := range list {
@@ -239,8 +244,8 @@ func TestQuestionsAreDocumented(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| [%s](#%s) | %s | %s | %s | %s |\n", q.ID, q.ID, slices.Collect(maps.Keys(sql))[0], kusto, rules, strings.Join(why, "; "))
 		fmt.Fprintf(&parts, "### %s\n\n**%s** %s\n\n", q.ID, q.Title+".", q.Asks)
-		fmt.Fprintf(&parts, "- Why: %s\n- A row: %s\n- Usually harmless: %s.\n- Next: %s.\n- ATT&CK %s; logs %s. Source: %s.\n\n",
-			q.Why, q.Reading, strings.Join(q.Benign, "; "), strings.Join(q.Next, "; "), strings.Join(q.Techniques, ", "), strings.Join(q.Logs, ", "), q.Source)
+		fmt.Fprintf(&parts, "- Why: %s\n- A row: %s\n- Usually harmless: %s.\n- Next: %s.\n- ATT&CK %s; logs %s. Source: %s.\n- Rehearsed: %s.\n\n",
+			q.Why, q.Reading, strings.Join(q.Benign, "; "), strings.Join(q.Next, "; "), strings.Join(q.Techniques, ", "), strings.Join(q.Logs, ", "), q.Source, rehearsedBy(tests, q.ID))
 	}
 	file := filepath.Join(root, "docs", "questions.md")
 	page := readDoc(t, file)
@@ -261,4 +266,22 @@ func TestQuestionsAreDocumented(t *testing.T) {
 		t.Fatal("docs/questions.md is behind the questions: run go test ./internal/cli -update-docs")
 	}
 	writeDoc(t, file, written)
+}
+
+// rehearsedBy names the tests, with their runs, whose logs a question has rows
+// on.
+func rehearsedBy(tests []*rehearse.Test, id string) string {
+	var list []string
+	for _, test := range tests {
+		var runs []string
+		for _, r := range test.Runs {
+			if slices.Contains(r.Questions, id) {
+				runs = append(runs, r.Name)
+			}
+		}
+		if len(runs) > 0 {
+			list = append(list, fmt.Sprintf("`%s` (%s)", test.ID, strings.Join(runs, ", ")))
+		}
+	}
+	return strings.Join(list, ", ")
 }

@@ -39,6 +39,9 @@ func Plan(t *Test) string {
 			line += " (" + strings.TrimSpace(r.About) + ")"
 		}
 		comment(line + ": " + r.Expect.String())
+		if len(r.Questions) > 0 {
+			comment("Hunt, run " + r.Name + ": " + strings.Join(r.Questions, ", "))
+		}
 	}
 	used := t.used()
 	if len(used) > 0 {

@@ -74,7 +74,63 @@ func (p *page) rehearsal(r *rehearse.Rehearsal) {
 	for i := range r.Results {
 		p.signalTable(&r.Results[i])
 	}
+	p.answered(r)
 	p.paragraph(rehearsalVerdict(r), "", term.Strong)
+}
+
+// answered shows which hunting questions have rows on which runs.
+func (p *page) answered(r *rehearse.Rehearsal) {
+	list := answersOf(r)
+	if len(list) == 0 {
+		return
+	}
+	p.heading("Hunting questions and the runs that they have rows on")
+	rows := make([][]string, len(list))
+	for i, a := range list {
+		rows[i] = []string{a.question, a.tally(), strings.Join(a.on, ", ")}
+	}
+	t := p.table([]column{{head: "QUESTION", whole: true}, {head: "RUNS", right: true}, {head: "ON", flex: true, tail: true}}, rows)
+	t.header()
+	for i := range rows {
+		t.row(i, term.Plain)
+	}
+	p.blank()
+}
+
+// claim is a hunting question with the runs whose tests say that it has rows
+// on them.
+type claim struct {
+	question string
+	claimed  int
+	on       []string // those on which it has
+}
+
+// tally is on how many runs the question has rows, of how many that say so if
+// not on all.
+func (c *claim) tally() string {
+	if len(c.on) == c.claimed {
+		return strconv.Itoa(c.claimed)
+	}
+	return fmt.Sprintf("%d of %d", len(c.on), c.claimed)
+}
+
+// answersOf gathers what results say of hunting questions, by question.
+func answersOf(r *rehearse.Rehearsal) []claim {
+	var list []claim
+	for i := range r.Results {
+		res := &r.Results[i]
+		for _, q := range res.Questions {
+			n, there := slices.BinarySearchFunc(list, q.ID, func(c claim, id string) int { return strings.Compare(c.question, id) })
+			if !there {
+				list = slices.Insert(list, n, claim{question: q.ID})
+			}
+			list[n].claimed++
+			if q.Rows > 0 {
+				list[n].on = append(list[n].on, res.Test+" "+res.Run)
+			}
+		}
+	}
+	return list
 }
 
 // signalTable shows what the origin of a test expects beside what was
@@ -257,6 +313,12 @@ func writeMarkdown(w io.Writer, r *rehearse.Rehearsal) {
 		fig := scores(res)
 		row(name, res.Run, callCount(res), recordCount(res), res.Want, got, fig[0], fig[1], denied, why)
 	}
+	if list := answersOf(r); len(list) > 0 {
+		fmt.Fprint(w, "\n### Hunting questions\n\nRuns whose logs a question has rows on, as their tests claim.\n\n| question | runs | on |\n| --- | --- | --- |\n")
+		for _, c := range list {
+			row(c.question, c.tally(), strings.Join(c.on, ", "))
+		}
+	}
 	for i := range r.Results {
 		res := &r.Results[i]
 		if len(res.Signals) == 0 || res.Status == rehearse.Skipped {
@@ -299,12 +361,16 @@ func WriteTests(w io.Writer, tests []*rehearse.Test, opts Options) error {
 	b := bufio.NewWriter(w)
 	p := newPage(b, opts)
 	var rows [][]string
-	var expected []string
+	var expected, answers []string
 	for _, t := range tests {
 		var runs []string
+		var asked []string
 		for _, r := range t.Runs {
 			runs = append(runs, r.Name+": "+r.Expect.String())
+			asked = append(asked, r.Questions...)
 		}
+		slices.Sort(asked)
+		answers = append(answers, strings.Join(slices.Compact(asked), ", "))
 		needs := strings.Join(t.Needs, ", ")
 		if t.Synthetic() {
 			needs = "nothing: synthetic"
@@ -324,6 +390,9 @@ func WriteTests(w io.Writer, tests []*rehearse.Test, opts Options) error {
 	for i := range rows {
 		table.row(i, term.Plain)
 		p.field("expected", expected[i])
+		if answers[i] != "" {
+			p.field("answers", answers[i])
+		}
 	}
 	return b.Flush()
 }
