@@ -53,8 +53,12 @@ type Cloud struct {
 	Shows string `json:"shows"` // what its logs show, in words
 	Logs  []Log  `json:"logs"`
 	// Unlogged is how many APIs of the technique no log has.
-	Unlogged int   `json:"apis_in_no_log"`
-	Runs     []Run `json:"rehearsals"`
+	Unlogged int `json:"apis_in_no_log"`
+	// CannotFire says why no window of the technique's detections can fire here,
+	// though its logs show some of what they select: too few kinds of call. It
+	// is empty where one can, and where nothing is selected.
+	CannotFire string `json:"cannot_fire,omitempty"`
+	Runs       []Run  `json:"rehearsals"`
 }
 
 // Log is a class of log that shows the technique: APIs that the catalogue counts
@@ -76,6 +80,8 @@ type Run struct {
 	Status    string   `json:"status"`
 	Synthetic bool     `json:"synthetic"` // made, not recorded from a client
 	JudgedBy  []string `json:"judged_by"` // empty: by what a scan runs by default
+	// Found says that there was a finding, of whatever level.
+	Found bool `json:"found"`
 }
 
 // Rule is what one SIEM language makes of a window of a detection.
@@ -112,7 +118,7 @@ func Build(in Input) (*Hub, error) {
 			return nil, fmt.Errorf("guide %s: no such technique is known", g.Technique)
 		}
 		t := &Technique{ID: g.Technique, Name: a.Name, Detections: []Detection{}, Also: []string{}, Rules: []Rule{}, Guide: g}
-		var selectors []plan.Selector
+		var windows []plan.Window
 		for _, d := range in.Detections {
 			if d.Techniques[0] != t.ID {
 				if slices.Contains(d.Techniques, t.ID) {
@@ -127,9 +133,9 @@ func Build(in Input) (*Hub, error) {
 			one := Detection{ID: d.ID, Name: d.Name, Version: d.Version, About: strings.Join(strings.Fields(d.Description), " "), Runs: runs(d), Benign: d.FalsePositives}
 			for i := range p.Windows {
 				w := &p.Windows[i]
-				selectors = append(selectors, w.Select)
 				one.Fires = append(one.Fires, fmt.Sprintf("%s: %s within %s", w.Name, w.Trigger, in.Duration(w)))
 			}
+			windows = append(windows, p.Windows...)
 			t.Detections = append(t.Detections, one)
 		}
 		for _, r := range in.Rules {
@@ -138,7 +144,7 @@ func Build(in Input) (*Hub, error) {
 			}
 		}
 		for _, c := range event.Clouds() {
-			t.Clouds = append(t.Clouds, t.cloud(c, selectors, in.Registry, t.runs(c, in.Results)))
+			t.Clouds = append(t.Clouds, t.cloud(c, windows, in.Registry, t.runs(c, in.Results)))
 		}
 		h.Techniques = append(h.Techniques, t)
 	}
@@ -160,16 +166,25 @@ func runs(d *detection.Detection) string {
 const examplesOf = 3
 
 // cloud counts the APIs of the technique, by the log that has them.
-func (t *Technique) cloud(c event.Cloud, selectors []plan.Selector, reg *event.Registry, rehearsed []Run) *Cloud {
+func (t *Technique) cloud(c event.Cloud, windows []plan.Window, reg *event.Registry, rehearsed []Run) *Cloud {
 	out := &Cloud{Name: c.String(), Shows: t.Guide.Looks(c.String()), Logs: []Log{}, Runs: rehearsed}
 	names := map[event.Log][]string{}
 	selected := map[event.Log]int{}
+	kinds := make([]int, len(windows)) // that each window may count here
 	catalogued := plan.Selector{Classes: []event.Class{event.ClassDiscovery, event.ClassDataRead}, Techniques: []string{t.ID}}
 	for _, a := range reg.All() {
 		if a.Cloud != c {
 			continue
 		}
-		mine := slices.ContainsFunc(selectors, func(s plan.Selector) bool { return s.Sees(a.Log) && s.Selects(a, false) })
+		mine := false
+		for i, w := range windows {
+			if w.Select.Sees(a.Log) && w.Select.Selects(a, false) {
+				mine = true
+				if a.Log.Audited() {
+					kinds[i]++
+				}
+			}
+		}
 		switch {
 		case !mine && !catalogued.Selects(a, false):
 		case !a.Log.Audited():
@@ -190,17 +205,37 @@ func (t *Technique) cloud(c event.Cloud, selectors []plan.Selector, reg *event.R
 		slices.Sort(list)
 		out.Logs = append(out.Logs, Log{Class: l.String(), APIs: len(list), Selected: selected[l], Some: list[:min(len(list), examplesOf)]})
 	}
+	out.CannotFire = cannotFire(windows, kinds)
 	return out
 }
 
+// cannotFire says of windows that may count so many kinds of call each why none
+// of them can fire. It is empty where one can, and where none counts anything.
+func cannotFire(windows []plan.Window, kinds []int) string {
+	var why []string
+	for i, w := range windows {
+		if kinds[i] == 0 {
+			continue
+		}
+		least := w.Trigger[0].DistinctAPIs
+		for _, alternative := range w.Trigger {
+			least = min(least, alternative.DistinctAPIs)
+		}
+		if least <= kinds[i] {
+			return ""
+		}
+		why = append(why, fmt.Sprintf("%s asks for %d kinds of call, and its logs show %d", w.Name, least, kinds[i]))
+	}
+	return strings.Join(why, "; ")
+}
+
 // runs are the results of tests of the technique, or judged by one of its
-// detections, in a cloud.
+// detections, in a cloud; and of counter-tests of which one of them counted a
+// call.
 func (t *Technique) runs(c event.Cloud, results []rehearse.Result) []Run {
 	list := []Run{}
 	for _, r := range results {
-		mine := slices.ContainsFunc(r.JudgedBy, func(id string) bool {
-			return slices.ContainsFunc(t.Detections, func(d Detection) bool { return d.ID == id })
-		})
+		mine := slices.ContainsFunc(t.Detections, func(d Detection) bool { return slices.Contains(r.JudgedBy, d.ID) || slices.Contains(r.Counted, d.ID) })
 		if r.Provider != c.String() || r.Technique != t.ID && !mine {
 			continue
 		}
@@ -208,7 +243,7 @@ func (t *Technique) runs(c event.Cloud, results []rehearse.Result) []Run {
 		if judged == nil {
 			judged = []string{}
 		}
-		list = append(list, Run{Test: r.Test, Run: r.Run, Kind: string(r.Kind), Want: r.Want, Got: r.Got, Status: string(r.Status), Synthetic: r.Synthetic != "", JudgedBy: judged})
+		list = append(list, Run{Test: r.Test, Run: r.Run, Kind: string(r.Kind), Want: r.Want, Got: r.Got, Status: string(r.Status), Synthetic: r.Synthetic != "", JudgedBy: judged, Found: r.Finding != nil})
 	}
 	return list
 }
@@ -240,6 +275,34 @@ func (c *Cloud) Passed() (passed, played int) {
 		}
 	}
 	return passed, played
+}
+
+// Found is how many runs of attacks had a finding.
+func (c *Cloud) Found() (n int) {
+	for _, r := range c.Runs {
+		if r.Found && r.Kind == string(rehearse.Attack) {
+			n++
+		}
+	}
+	return n
+}
+
+// Silent is why nothing can be found in a cloud, in few words; empty where
+// something can.
+func (c *Cloud) Silent() string {
+	selected := 0
+	for _, l := range c.Logs {
+		selected += l.Selected
+	}
+	switch {
+	case len(c.Logs) == 0:
+		return "not logged"
+	case c.CannotFire != "":
+		return "cannot fire"
+	case selected == 0:
+		return "no detection of its own"
+	}
+	return ""
 }
 
 // Choose leaves the techniques that are named, without letter case; none named

@@ -77,6 +77,69 @@ func TestBuildJoins(t *testing.T) {
 	}
 }
 
+// A cloud's cell says in words why nothing was found there, and does not take
+// what no log has for what nobody rehearsed.
+func TestCellsSayWhyNothingIsFound(t *testing.T) {
+	selected, none := []Log{{Class: "aws.x", APIs: 3, Selected: 3}}, []Log{{Class: "aws.x", APIs: 3}}
+	run := func(kind rehearse.Kind, found bool) Run {
+		return Run{Kind: string(kind), Status: string(rehearse.Passed), Found: found}
+	}
+	for _, c := range []struct {
+		cloud Cloud
+		want  string
+	}{
+		{Cloud{Logs: selected}, "not rehearsed"},
+		{Cloud{Unlogged: 4}, "not logged"},
+		{Cloud{Logs: selected, CannotFire: "too few"}, "cannot fire"},
+		{Cloud{Logs: none}, "no detection of its own"},
+		{Cloud{Logs: selected, Runs: []Run{run(rehearse.Attack, true), run(rehearse.Attack, false), run(rehearse.Benign, true)}}, "3 of 3, 1 found"},
+		{Cloud{Logs: selected, Runs: []Run{run(rehearse.Benign, true)}}, "1 of 1, none found"},
+		{Cloud{Unlogged: 4, Runs: []Run{run(rehearse.Attack, false)}}, "1 of 1, not logged"},
+		{Cloud{Logs: none, Runs: []Run{run(rehearse.Attack, true)}}, "1 of 1, 1 found"},
+		{Cloud{Logs: selected, CannotFire: "too few", Runs: []Run{run(rehearse.Attack, false)}}, "1 of 1, cannot fire"},
+		{Cloud{Logs: selected, Runs: []Run{{Kind: string(rehearse.Attack), Status: string(rehearse.Skipped)}}}, "not rehearsed"},
+	} {
+		if got := rehearsed(&c.cloud); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.cloud, got, c.want)
+		}
+	}
+}
+
+func TestWhyNoWindowCanFire(t *testing.T) {
+	windows := []plan.Window{
+		{Name: "pages", Trigger: plan.Condition{{DistinctAPIs: 4}}},
+		{Name: "keys", Trigger: plan.Condition{{DistinctAPIs: 3}, {DistinctAPIs: 2, Events: 9}}},
+	}
+	for _, c := range []struct {
+		kinds []int
+		want  string
+	}{
+		{[]int{0, 0}, ""},
+		{[]int{2, 0}, "pages asks for 4 kinds of call, and its logs show 2"},
+		{[]int{2, 1}, "pages asks for 4 kinds of call, and its logs show 2; keys asks for 2 kinds of call, and its logs show 1"},
+		{[]int{4, 0}, ""},
+		{[]int{2, 2}, ""},
+	} {
+		if got := cannotFire(windows, c.kinds); got != c.want {
+			t.Errorf("%v: %q, want %q", c.kinds, got, c.want)
+		}
+	}
+}
+
+// A counter-test that a group judges belongs to the techniques whose detections
+// counted a call of it, and to no other.
+func TestCounterTestsBelongToWhatTheyComeNear(t *testing.T) {
+	x := &Technique{ID: "T1613", Detections: []Detection{{ID: "T1613"}}}
+	results := []rehearse.Result{
+		{Test: "near", Technique: "T1526", Provider: "aws", JudgedBy: []string{"related"}, Counted: []string{"T1526", "T1613"}},
+		{Test: "far", Technique: "T1526", Provider: "aws", JudgedBy: []string{"related"}, Counted: []string{"T1526"}},
+		{Test: "elsewhere", Technique: "T1613", Provider: "gcp"},
+	}
+	if got := x.runs(event.AWS, results); len(got) != 1 || got[0].Test != "near" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Results may be a file of somebody else's: nothing in them reaches a page or
 // a terminal as anything but text.
 func TestNothingHostileGetsOut(t *testing.T) {

@@ -33,7 +33,15 @@ func WriteText(w io.Writer, h *Hub, t term.Terminal) error {
 		}
 	}
 	table(b, rows, t.Width)
-	b.WriteString("\nOne technique in full: vedette hub T1613. AS EXPECTED: runs of rehearsals, benign ones and those that must stay silent among them, that came to what they\nmust, of those played.\nAPIS: those that the technique's own detections select, of those that the catalogue counts for it.\n")
+	b.WriteByte('\n')
+	for _, line := range []string{
+		"One technique in full: vedette hub T1613.",
+		"AS EXPECTED: runs of rehearsals that came to what they must, of those played, benign ones and those that must stay silent among them; and how many attacks had a finding. " +
+			"Not logged: no log of the cloud shows any of it. Cannot fire: its logs show fewer kinds of call than the detection asks for.",
+		"APIS: those that the technique's own detections select, of those that the catalogue counts for it.",
+	} {
+		paragraph(b, "", line, t.Width)
+	}
 	return b.Flush()
 }
 
@@ -62,8 +70,14 @@ func writeTechnique(b *bufio.Writer, t *Technique, width int) {
 	for _, c := range t.Clouds {
 		fmt.Fprintf(b, "\n%s: %s\n", c.Name, logs(c))
 		paragraph(b, "  ", c.Shows, width)
+		if c.CannotFire != "" {
+			paragraph(b, "  ", "Nothing of its own can fire here: "+c.CannotFire+".", width)
+		}
 		for _, l := range c.Logs {
 			paragraph(b, "  ", fmt.Sprintf("%s, such as %s", l.Class, strings.Join(l.Some, ", ")), width)
+		}
+		if len(c.Runs) == 0 {
+			paragraph(b, "  ", rehearsed(c), width)
 		}
 		for _, r := range c.Runs {
 			how := ""
@@ -144,12 +158,22 @@ func logs(c *Cloud) string {
 	return strings.Join(list, ", ")
 }
 
+// rehearsed is what the rehearsals of a cloud came to, or why there is none:
+// "4 of 4, 2 found", "2 of 2, not logged", "not rehearsed".
 func rehearsed(c *Cloud) string {
 	passed, played := c.Passed()
-	if played == 0 {
-		return "-"
+	found, silent := c.Found(), c.Silent()
+	switch {
+	case played == 0 && silent == "":
+		return "not rehearsed"
+	case played == 0:
+		return silent
+	case found > 0:
+		silent = fmt.Sprintf("%d found", found)
+	case silent == "":
+		silent = "none found"
 	}
-	return fmt.Sprintf("%d of %d", passed, played)
+	return fmt.Sprintf("%d of %d, %s", passed, played, silent)
 }
 
 func first(list []string, n int) string {
