@@ -10,7 +10,7 @@ import (
 // tenant.
 func vaultReads() []act {
 	whole := burst(6, 3, "entra:t/o", "s", 0, time.Second)
-	part := burst(6, 2, "entra:/o", "s", 10*time.Second, time.Second)
+	part := burst(6, 2, "entra:tenant-not-logged/o", "s", 10*time.Second, time.Second)
 	for i := range whole {
 		whole[i].Name = "entra:o"
 	}
@@ -46,12 +46,12 @@ func TestACallerWithoutItsTenantMayBeOneOfTwo(t *testing.T) {
 }
 
 func TestACallerWithoutItsTenantAlone(t *testing.T) {
-	acts := burst(12, 3, "entra:/o", "s", 0, time.Second)
+	acts := burst(12, 3, "entra:tenant-not-logged/o", "s", 0, time.Second)
 	for i := range acts {
 		acts[i].Name, acts[i].Partial = "entra:o", true
 	}
 	found, _ := evaluate(t, acts, 1, Options{})
-	if len(found) != 1 || found[0].Actor.ID != "entra:/o" {
+	if len(found) != 1 || found[0].Actor.ID != "entra:tenant-not-logged/o" {
 		t.Errorf("%+v", found)
 	}
 }

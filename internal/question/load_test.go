@@ -3,6 +3,8 @@ package question
 import (
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestLoad(t *testing.T) {
@@ -20,6 +22,11 @@ func TestLoad(t *testing.T) {
 		for _, text := range append([]string{q.Title, q.Asks, q.Why, q.Reading}, append(q.Benign, q.Next...)...) {
 			if strings.Contains(text, "  ") || strings.ContainsAny(text, "`|") {
 				t.Errorf("%s: %q", q.ID, text)
+			}
+		}
+		for _, text := range append(q.Benign, q.Next...) {
+			if c, _ := utf8.DecodeRuneInString(text); !unicode.IsUpper(c) {
+				t.Errorf("%s: %q is the rest of a sentence that a comma cut", q.ID, text)
 			}
 		}
 		if !strings.HasSuffix(q.Asks, "?") {

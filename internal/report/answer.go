@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,7 +159,11 @@ func (p *page) answerTable(a *question.Answer) {
 		cols = append(cols, column{head: strings.ToUpper(string(f)), right: true})
 	}
 	for i, f := range q.By {
-		cols = append(cols, column{head: strings.ToUpper(string(f)), flex: i == 0})
+		c := column{head: strings.ToUpper(string(f)), flex: i == 0}
+		if i > 0 && slices.Contains(ids, f) && p.width >= roomForIDs {
+			c.whole, c.keep = true, uuidWidth
+		}
+		cols = append(cols, c)
 	}
 	cells := make([][]string, len(a.Rows))
 	for i := range a.Rows {
@@ -173,6 +178,11 @@ func (p *page) answerTable(a *question.Answer) {
 	for i := range a.Rows {
 		r := &a.Rows[i]
 		t.row(i, term.Plain)
+		for j, f := range q.By { // what the row had no room for
+			if at := len(r.Counts) + j; term.Width(t.rows[i][at]) > t.cols[at].width {
+				p.whole(string(f), r.Values[j])
+			}
+		}
 		p.field("when", span(stamp(r.First), stamp(r.Last)))
 		for j, f := range q.Lists {
 			p.items(string(f), r.Lists[j], 0)
@@ -181,9 +191,26 @@ func (p *page) answerTable(a *question.Answer) {
 		p.blank()
 	}
 	p.field("reading", q.Reading)
-	p.items("benign", q.Benign, 0)
-	p.items("next", q.Next, 0)
+	p.sentences("benign", q.Benign)
+	p.sentences("next", q.Next)
 }
+
+// sentences writes a labelled list, a line or more for each.
+func (p *page) sentences(label string, list []string) {
+	for _, s := range list {
+		p.field(label, s)
+		label = ""
+	}
+}
+
+// ids are fields whose values are ids, which are typed again.
+var ids = []question.Field{question.Account, question.Key}
+
+// Cells of a UUID, and from how many on a page has room for one beside a name.
+const (
+	uuidWidth  = 36
+	roomForIDs = 100
+)
 
 // AnswerSummary writes what the answers rest on: what was read and lost, and
 // what the input cannot show.

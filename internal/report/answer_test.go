@@ -60,3 +60,24 @@ func TestAnswersAreHarmless(t *testing.T) {
 		t.Errorf("nothing found, without a word of what was not seen: %q", out)
 	}
 }
+
+// What is typed again stands whole: accounts in their column, a caller's name
+// below its row where the column cuts it.
+func TestAnswersKeepNames(t *testing.T) {
+	const who, account = "entra:11111111-2222-3333-4444-555555555555/77777777-0000-0000-0000-000000000001", "22222222-3333-4444-5555-666666666666"
+	q := &question.Question{ID: "x", Title: "X", Asks: "Who?", Reading: "Read.", By: []question.Field{question.Principal, question.Account},
+		Benign: []string{"A scanner, which asks", "A person"}}
+	a := &question.Answer{Question: q, Rows: []question.Row{
+		{Values: []string{who, account}, Counts: []int{2, 1}}, {Values: []string{"ada", account}, Counts: []int{2, 1}}}}
+	var b bytes.Buffer
+	if err := WriteAnswers(&b, string(Table), []*question.Answer{a}, Options{Terminal: term.Terminal{Width: 100, Unicode: true}}); err != nil {
+		t.Fatal(err)
+	}
+	out := b.String()
+	if strings.Count(out, account) != 2 || strings.Count(out, "principal  "+who+"\n") != 1 || strings.Count(out, "principal  ") != 1 {
+		t.Errorf("names are cut, or told twice:\n%s", out)
+	}
+	if !strings.Contains(out, "benign     A scanner, which asks\n                 A person\n") {
+		t.Errorf("sentences run together:\n%s", out)
+	}
+}

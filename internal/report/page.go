@@ -169,6 +169,7 @@ type column struct {
 	flex  bool // takes the width that the others leave
 	tail  bool // cut at the end; else in the middle
 	whole bool // ids, which are typed again: what is no longer than an id is never cut
+	keep  int  // of a whole one: cells that are never cut, where ids are longer than a finding's
 	width int
 }
 
@@ -207,7 +208,7 @@ func (p *page) table(cols []column, rows [][]string) *table {
 		}
 		most := p.width / 4
 		if cols[j].whole {
-			most = max(most, idWidth)
+			most = max(most, idWidth, cols[j].keep)
 		}
 		cols[j].width = min(cols[j].width, most)
 		rest -= cols[j].width

@@ -68,6 +68,10 @@ func (c *claims) read(d *decoder, raw []byte) {
 	}
 }
 
+// notLogged stands in a principal for a tenant that the record leaves out.
+// Field maps of SIEMs have the same word, so that rows name such callers alike.
+var notLogged = []byte("tenant-not-logged")
+
 // who fills in the caller.
 func (d *decoder) who(c *call, ev *event.Event) {
 	var k claims
@@ -128,7 +132,11 @@ func (d *decoder) who(c *call, ev *event.Event) {
 	app := d.appOnly(&k, caller)
 	switch {
 	case len(k.object) > 0:
-		a.Principal = d.space.Join([]byte("entra:"), k.tenant, []byte("/"), k.object)
+		tenant := k.tenant
+		if len(tenant) == 0 {
+			tenant = notLogged
+		}
+		a.Principal = d.space.Join([]byte("entra:"), tenant, []byte("/"), k.object)
 		// Key Vault's records lack the tenant: by the object id alone the
 		// caller is recognised there.
 		a.Name = d.space.Join([]byte("entra:"), k.object)

@@ -58,6 +58,26 @@ func TestStatement10_Actors(t *testing.T) {
 	}
 }
 
+// TestTenantNotLogged: a vault's record without a tenant says so, instead of a
+// principal with an empty part, and is partial; with one it is whole.
+func TestTenantNotLogged(t *testing.T) {
+	d := newDecoder(t)
+	for name, c := range map[string]struct {
+		record, principal string
+		partial           bool
+	}{
+		"none":          {with(t, vault, `"tenantId":"`+tenant+`",`, ``), "entra:tenant-not-logged/" + object, true},
+		"empty":         {with(t, vault, `"tenantId":"`+tenant+`",`, `"tenantId":"",`), "entra:tenant-not-logged/" + object, true},
+		"of the record": {vault, "entra:" + tenant + "/" + object, false},
+		"of the claims": {with(t, vault, `"tenantId":"`+tenant+`",`, ``, `"appid"`, `"http://schemas.microsoft.com/identity/claims/tenantid":"`+tenant+`","appid"`), "entra:" + tenant + "/" + object, false},
+	} {
+		ev := decode(t, d, c.record)
+		if string(ev.Actor.Principal) != c.principal || ev.Actor.Partial != c.partial || string(ev.Actor.Name) != "entra:"+object {
+			t.Errorf("%s: principal %q, name %q, partial %v", name, ev.Actor.Principal, ev.Actor.Name, ev.Actor.Partial)
+		}
+	}
+}
+
 func TestStatement16_FirstPartyApplications(t *testing.T) {
 	d := newDecoder(t)
 	const insights = "1d78a85d-813d-46f0-b496-dd72f50a3ec0" // Microsoft Azure Policy Insights

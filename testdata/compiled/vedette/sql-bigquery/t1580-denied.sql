@@ -96,8 +96,13 @@ WITH calls AS (
       TIMESTAMP(coalesce(JSON_VALUE(record, '$.time'), '')) AS ts,
       'microsoft.keyvault' AS service,
       lower(coalesce(JSON_VALUE(record, '$.operationName'), '')) AS name,
-      concat('entra:', coalesce(JSON_VALUE(record, '$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"'), ''), '/',
-        coalesce(JSON_VALUE(record, '$.identity.claim."http://schemas.microsoft.com/identity/claims/objectidentifier"'), '')) AS caller,
+      concat('entra:',
+        CASE
+          WHEN coalesce(JSON_VALUE(record, '$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"'), '') <> ''
+            THEN coalesce(JSON_VALUE(record, '$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"'), '')
+          WHEN coalesce(JSON_VALUE(record, '$.tenantId'), '') <> '' THEN coalesce(JSON_VALUE(record, '$.tenantId'), '')
+          ELSE 'tenant-not-logged'
+        END, '/', coalesce(JSON_VALUE(record, '$.identity.claim."http://schemas.microsoft.com/identity/claims/objectidentifier"'), '')) AS caller,
       lower(REGEXP_REPLACE(coalesce(JSON_VALUE(record, '$.resourceId'), ''), '^/[^/]*/([^/]*).*$', '\\1')) AS account,
       '' AS region,
       coalesce(JSON_VALUE(record, '$.callerIpAddress'), '') AS address,

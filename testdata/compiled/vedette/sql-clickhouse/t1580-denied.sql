@@ -96,8 +96,13 @@ WITH calls AS (
       parseDateTime64BestEffort(JSONExtractString(record, 'time'), 6, 'UTC') AS ts,
       'microsoft.keyvault' AS service,
       lower(JSONExtractString(record, 'operationName')) AS name,
-      concat('entra:', JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid'), '/',
-        JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/objectidentifier')) AS caller,
+      concat('entra:',
+        CASE
+          WHEN JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid') <> ''
+            THEN JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid')
+          WHEN JSONExtractString(record, 'tenantId') <> '' THEN JSONExtractString(record, 'tenantId')
+          ELSE 'tenant-not-logged'
+        END, '/', JSONExtractString(record, 'identity', 'claim', 'http://schemas.microsoft.com/identity/claims/objectidentifier')) AS caller,
       lower(replaceRegexpAll(JSONExtractString(record, 'resourceId'), '^/[^/]*/([^/]*).*$', '\\1')) AS account,
       '' AS region,
       JSONExtractString(record, 'callerIpAddress') AS address,

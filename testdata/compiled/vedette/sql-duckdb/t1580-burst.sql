@@ -96,8 +96,13 @@ WITH calls AS (
       CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       'microsoft.keyvault' AS service,
       lower(coalesce(record->>'$.operationName', '')) AS name,
-      concat('entra:', coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"', ''), '/',
-        coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/objectidentifier"', '')) AS caller,
+      concat('entra:',
+        CASE
+          WHEN coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"', '') <> ''
+            THEN coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/tenantid"', '')
+          WHEN coalesce(record->>'$.tenantId', '') <> '' THEN coalesce(record->>'$.tenantId', '')
+          ELSE 'tenant-not-logged'
+        END, '/', coalesce(record->>'$.identity.claim."http://schemas.microsoft.com/identity/claims/objectidentifier"', '')) AS caller,
       lower(regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
       '' AS region,
       coalesce(record->>'$.callerIpAddress', '') AS address,

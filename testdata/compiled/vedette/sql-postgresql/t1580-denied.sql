@@ -96,8 +96,13 @@ WITH calls AS (
       CAST(coalesce(record #>> ARRAY['time'], '') AS timestamptz) AT TIME ZONE 'UTC' AS ts,
       'microsoft.keyvault' AS service,
       lower(coalesce(record #>> ARRAY['operationName'], '')) AS name,
-      concat('entra:', coalesce(record #>> ARRAY['identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid'], ''), '/',
-        coalesce(record #>> ARRAY['identity', 'claim', 'http://schemas.microsoft.com/identity/claims/objectidentifier'], '')) AS caller,
+      concat('entra:',
+        CASE
+          WHEN coalesce(record #>> ARRAY['identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid'], '') <> ''
+            THEN coalesce(record #>> ARRAY['identity', 'claim', 'http://schemas.microsoft.com/identity/claims/tenantid'], '')
+          WHEN coalesce(record #>> ARRAY['tenantId'], '') <> '' THEN coalesce(record #>> ARRAY['tenantId'], '')
+          ELSE 'tenant-not-logged'
+        END, '/', coalesce(record #>> ARRAY['identity', 'claim', 'http://schemas.microsoft.com/identity/claims/objectidentifier'], '')) AS caller,
       lower(regexp_replace(coalesce(record #>> ARRAY['resourceId'], ''), '^/[^/]*/([^/]*).*$', '\1', 'g')) AS account,
       '' AS region,
       coalesce(record #>> ARRAY['callerIpAddress'], '') AS address,

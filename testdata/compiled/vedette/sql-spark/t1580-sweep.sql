@@ -94,8 +94,13 @@ WITH calls AS (
       to_timestamp(coalesce(get_json_object(record, '$[\'time\']'), '')) AS ts,
       'microsoft.keyvault' AS service,
       lower(coalesce(get_json_object(record, '$[\'operationName\']'), '')) AS name,
-      concat('entra:', coalesce(get_json_object(record, '$[\'identity\'][\'claim\'][\'http://schemas.microsoft.com/identity/claims/tenantid\']'), ''), '/',
-        coalesce(get_json_object(record, '$[\'identity\'][\'claim\'][\'http://schemas.microsoft.com/identity/claims/objectidentifier\']'), '')) AS caller,
+      concat('entra:',
+        CASE
+          WHEN coalesce(get_json_object(record, '$[\'identity\'][\'claim\'][\'http://schemas.microsoft.com/identity/claims/tenantid\']'), '') <> ''
+            THEN coalesce(get_json_object(record, '$[\'identity\'][\'claim\'][\'http://schemas.microsoft.com/identity/claims/tenantid\']'), '')
+          WHEN coalesce(get_json_object(record, '$[\'tenantId\']'), '') <> '' THEN coalesce(get_json_object(record, '$[\'tenantId\']'), '')
+          ELSE 'tenant-not-logged'
+        END, '/', coalesce(get_json_object(record, '$[\'identity\'][\'claim\'][\'http://schemas.microsoft.com/identity/claims/objectidentifier\']'), '')) AS caller,
       lower(regexp_replace(coalesce(get_json_object(record, '$[\'resourceId\']'), ''), '^/[^/]*/([^/]*).*$', '$1')) AS account,
       '' AS region,
       coalesce(get_json_object(record, '$[\'callerIpAddress\']'), '') AS address,

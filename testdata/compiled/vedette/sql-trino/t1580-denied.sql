@@ -96,8 +96,13 @@ WITH calls AS (
       from_iso8601_timestamp_nanos(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
       'microsoft.keyvault' AS service,
       lower(coalesce(json_extract_scalar(record, '$["operationName"]'), '')) AS name,
-      concat('entra:', coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/tenantid"]'), ''), '/',
-        coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/objectidentifier"]'), '')) AS caller,
+      concat('entra:',
+        CASE
+          WHEN coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/tenantid"]'), '') <> ''
+            THEN coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/tenantid"]'), '')
+          WHEN coalesce(json_extract_scalar(record, '$["tenantId"]'), '') <> '' THEN coalesce(json_extract_scalar(record, '$["tenantId"]'), '')
+          ELSE 'tenant-not-logged'
+        END, '/', coalesce(json_extract_scalar(record, '$["identity"]["claim"]["http://schemas.microsoft.com/identity/claims/objectidentifier"]'), '')) AS caller,
       lower(regexp_replace(coalesce(json_extract_scalar(record, '$["resourceId"]'), ''), '^/[^/]*/([^/]*).*$', '$1')) AS account,
       '' AS region,
       coalesce(json_extract_scalar(record, '$["callerIpAddress"]'), '') AS address,
