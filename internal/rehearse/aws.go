@@ -22,8 +22,12 @@ import (
 	"vedette/internal/event"
 )
 
-// awsAccountID is the account that the AWS CLI's documentation uses.
-const awsAccountID = "111122223333"
+// awsAccountID is the account that the AWS CLI's documentation uses, awsOther
+// another one of the documentation's: the estate's vendor has it.
+const (
+	awsAccountID = "111122223333"
+	awsOther     = "444455556666"
+)
 
 var (
 	//go:embed estate/aws.py
@@ -267,7 +271,12 @@ func (a *awsRun) begin(s *session, step *Step) ([]string, string, error) {
 	default:
 		key = a.account.estate.Keys[part]
 	}
-	return append(key.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json")), "", nil
+	return a.env(s, key), "", nil
+}
+
+// env is the environment of steps by the holder of a key.
+func (a *awsRun) env(s *session, key awsKey) []string {
+	return append(key.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json"), "OTHER_ACCOUNT="+awsOther)
 }
 
 // instance is what an instance finds at its metadata service: the same
@@ -290,7 +299,7 @@ func (a *awsRun) instance(s *session, role, id string) (awsKey, error) {
 // the logs are written, and returns what is then not as it was before the run.
 func (a *awsRun) undo(ctx context.Context, s *session, cleanup string) ([]string, error) {
 	admin := a.account.estate.Keys["admin"]
-	if err := s.run(ctx, cleanup, append(admin.env(s), "ESTATE="+filepath.Join(a.account.dir, "estate.json"))); err != nil {
+	if err := s.run(ctx, cleanup, a.env(s, admin)); err != nil {
 		return nil, fmt.Errorf("clean-up: %w", err)
 	}
 	after, err := a.account.state(s.tools)
