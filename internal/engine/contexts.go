@@ -56,68 +56,73 @@ func (m meeting) slot() uint64 {
 
 // at returns context number i.
 func (c *contexts) at(i uint32) context {
-	m := c.meetings.keys[i]
+	m := c.meetings.key(i)
 	return context{c.callers.at(m.caller), c.stations.at(m.station)}
 }
 
 // callerOf returns the number of the caller of context number i.
-func (c *contexts) callerOf(i uint32) uint32 { return c.meetings.keys[i].caller }
+func (c *contexts) callerOf(i uint32) uint32 { return c.meetings.key(i).caller }
 
 // contextCache is one goroutine's view of the contexts: direct-mapped tables,
 // the first of which answers for the usual call by one look-up.
 type contextCache struct {
-	contexts [1 << 13]knownContext
-	callers  [1 << 12]numbered
-	stations [1 << 11]numbered
+	contexts numberCache // by who called and from where, see meet
+	callers  numberCache // by event.Actor.Ref, else by hash
+	stations numberCache
 	buf      []byte
 }
 
-// knownContext is the number of the context of a caller, by event.Actor.Ref,
-// at a station. No Ref is 0.
-type knownContext struct {
-	ref     uint64
-	station hash128
-	n       uint32
+func newContextCache() contextCache {
+	return contextCache{contexts: make(numberCache, 1<<14), callers: make(numberCache, 1<<13), stations: make(numberCache, 1<<13)}
 }
 
-// numbered is an entry of a cache. The zero entry is that of key zero with
-// number 0, which is wrong: none is set marks it.
+// numberCache holds the numbers of some keys, one at the place of each.
+type numberCache []numbered
+
 type numbered struct {
-	key hash128
+	key hash128 // no key is zero but by a chance of one in 2^128
 	n   uint32
-	set bool
+}
+
+// at returns the place of a key. Its number is there if the key is.
+func (c numberCache) at(key hash128) *numbered { return &c[key.a%uint64(len(c))] }
+
+// meet is the hash of a caller at a station. No bit of the two is lost: that
+// pairs which differ meet is as unlikely as that their parts do.
+func meet(caller, station hash128) hash128 {
+	const odd = 0x9e3779b97f4a7c15
+	return hash128{caller.a*odd + station.a, caller.b*odd + station.b}
 }
 
 // context returns the number of the event's context.
 func (e *Engine) context(cc *contextCache, ev *event.Event) uint32 {
-	ref := ev.Actor.Ref
 	at := e.hashParts(cc, cc.buf[:0], ev.Address, ev.Endpoint, ev.UserAgent, ev.Recipient)
-	hit := &cc.contexts[(at.a^ref*0x9e3779b97f4a7c15)%uint64(len(cc.contexts))]
-	if ref != 0 && hit.ref == ref && hit.station == at {
-		return hit.n
+	ref := refOf(ev)
+	if ref == (hash128{}) {
+		ref = e.hashCaller(cc, ev)
 	}
-	m := meeting{e.caller(cc, ev), e.station(cc, ev, at)}
-	n := e.contexts.meetings.get(m, func() struct{} { return struct{}{} })
-	if ref != 0 {
-		*hit = knownContext{ref, at, n}
+	key := meet(ref, at)
+	hit := cc.contexts.at(key)
+	if hit.key != key {
+		m := meeting{e.caller(cc, ev, ref), e.station(cc, ev, at)}
+		*hit = numbered{key, e.contexts.meetings.get(m, func() struct{} { return struct{}{} })}
 	}
-	return n
+	return hit.n
 }
 
-// caller returns the number of the event's caller.
-func (e *Engine) caller(cc *contextCache, ev *event.Event) uint32 {
-	// A Ref stands for all that follows.
-	h := hash128{ev.Actor.Ref, 0}
-	if h.a == 0 {
-		h = e.hashCaller(cc, ev)
-	}
-	hit := &cc.callers[h.a%uint64(len(cc.callers))]
-	if !hit.set || hit.key != h {
-		whole := h
-		if ev.Actor.Ref != 0 {
+// refOf is the hash that the decoder gave for the caller, or zero.
+func refOf(ev *event.Event) hash128 { return hash128{ev.Actor.Ref[0], ev.Actor.Ref[1]} }
+
+// caller returns the number of the event's caller, for which ref stands.
+func (e *Engine) caller(cc *contextCache, ev *event.Event, ref hash128) uint32 {
+	hit := cc.callers.at(ref)
+	if hit.key != ref {
+		whole := ref
+		if refOf(ev) == ref {
+			// Several elements of records may be one caller.
 			whole = e.hashCaller(cc, ev)
 		}
-		*hit = numbered{h, e.contexts.callers.get(whole, func() caller { return e.newCaller(ev) }), true}
+		*hit = numbered{ref, e.contexts.callers.get(whole, func() caller { return e.newCaller(ev) })}
 	}
 	return hit.n
 }
@@ -130,12 +135,12 @@ func (e *Engine) hashCaller(cc *contextCache, ev *event.Event) hash128 {
 
 // station returns the number of the event's station, whose hash is h.
 func (e *Engine) station(cc *contextCache, ev *event.Event, h hash128) uint32 {
-	hit := &cc.stations[h.a%uint64(len(cc.stations))]
-	if !hit.set || hit.key != h {
+	hit := cc.stations.at(h)
+	if hit.key != h {
 		*hit = numbered{h, e.contexts.stations.get(h, func() station {
 			in := e.symbols.internClipped
 			return station{address: in(ev.Address), endpoint: in(ev.Endpoint), agent: in(ev.UserAgent), recipient: in(ev.Recipient)}
-		}), true}
+		})}
 	}
 	return hit.n
 }

@@ -183,7 +183,7 @@ type Collector struct {
 
 // Collector returns a new collector; each goroutine needs its own.
 func (e *Engine) Collector() *Collector {
-	c := &Collector{e: e, regions: map[string]uint16{}, matcher: e.newMatcher(), first: math.MaxInt64}
+	c := &Collector{e: e, cache: newContextCache(), regions: map[string]uint16{}, matcher: e.newMatcher(), first: math.MaxInt64}
 	c.calls.s, c.others.s = e.calls, e.others
 	return c
 }
@@ -397,19 +397,15 @@ func compareFindings(a, b *found) int {
 func parallel[W any](workers int, newWorker func() W, f func(w W, part int) error) error {
 	var errs [partitions]error
 	var wg sync.WaitGroup
-	next := make(chan int)
+	var next atomic.Int64
 	for range workers {
 		wg.Go(func() {
 			w := newWorker()
-			for p := range next {
-				errs[p] = f(w, p)
+			for p := next.Add(1) - 1; p < partitions; p = next.Add(1) - 1 {
+				errs[p] = f(w, int(p))
 			}
 		})
 	}
-	for p := range partitions {
-		next <- p
-	}
-	close(next)
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {

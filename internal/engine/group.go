@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vedette/internal/event"
@@ -180,8 +181,11 @@ func (w *groupWorker) accountGroups() {
 			continue // notes alone
 		}
 		slices.SortFunc(keys, func(a, b sortKey) int {
-			if a.time != b.time {
-				return cmp.Compare(a.time, b.time)
+			switch { // most of the sort is this: no call of a function
+			case a.time < b.time:
+				return -1
+			case a.time > b.time:
+				return 1
 			}
 			return compareCalls(&calls[a.call], &calls[b.call])
 		})
@@ -473,19 +477,15 @@ func (r *run) details(found []*found) {
 		found = found[:n]
 	}
 	var wg sync.WaitGroup
-	next := make(chan int)
+	var next atomic.Int64
 	for range min(r.e.opts.Workers, len(found)) {
 		wg.Go(func() {
 			w := r.newWorker()
-			for i := range next {
+			for i := next.Add(1) - 1; i < int64(len(found)); i = next.Add(1) - 1 {
 				w.detail(found[i])
 			}
 		})
 	}
-	for i := range found {
-		next <- i
-	}
-	close(next)
 	wg.Wait()
 }
 

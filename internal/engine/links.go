@@ -70,7 +70,7 @@ func (e *Engine) newActive() []active {
 	if len(e.links.all) == 0 {
 		return nil
 	}
-	times := make([]active, len(e.contexts.callers.keys))
+	times := make([]active, e.contexts.callers.len())
 	for i := range times {
 		times[i].first.Store(math.MaxInt64)
 		times[i].last.Store(math.MinInt64)
@@ -104,7 +104,7 @@ type originMemo struct {
 const maxChain = 16
 
 func (e *Engine) origins(times []active) *origins {
-	o := &origins{e: e, behind: map[uint32]bool{}, memo: make([]originMemo, len(e.contexts.callers.keys))}
+	o := &origins{e: e, behind: map[uint32]bool{}, memo: make([]originMemo, e.contexts.callers.len())}
 	all := e.sortedLinks()
 	for i := range all {
 		l := &all[i]

@@ -13,7 +13,7 @@ func (e *Engine) complete() {
 	}
 	whole := map[named]*caller{}
 	var partial []*caller
-	for i := range e.contexts.callers.keys {
+	for i := range e.contexts.callers.len() {
 		c := e.contexts.callers.at(uint32(i))
 		if c.partial {
 			partial = append(partial, c)
@@ -27,7 +27,7 @@ func (e *Engine) complete() {
 		return
 	}
 	twice := map[named]bool{}
-	for i := range e.contexts.callers.keys {
+	for i := range e.contexts.callers.len() {
 		c := e.contexts.callers.at(uint32(i))
 		if c.partial {
 			continue

@@ -33,7 +33,7 @@ func (w *groupWorker) slices(f *found, m []call) {
 // endpoint.
 func (w *groupWorker) networkOf(id uint32) uint32 {
 	e := w.e
-	at := e.contexts.meetings.keys[id].station
+	at := e.contexts.meetings.key(id).station
 	if n := len(w.stations); int(at) >= n {
 		w.stations = append(w.stations, make([]uint32, int(at)+1+n/2-n)...)
 	}

@@ -21,7 +21,7 @@ const (
 )
 
 type symbolShard struct {
-	mu    sync.RWMutex
+	mu    sync.Mutex
 	slots []uint32 // open addressing: index into refs, plus one
 	refs  []textRef
 	arena [][]byte
@@ -37,6 +37,9 @@ type textRef struct {
 
 func newSymbols() *symbols {
 	s := &symbols{seed: maphash.MakeSeed()}
+	for i := range s.shards {
+		s.shards[i].slots = make([]uint32, 16)
+	}
 	// Index 0 of shard 0 is the empty text.
 	s.shards[0].refs = append(s.shards[0].refs, textRef{})
 	return s
@@ -80,9 +83,6 @@ func (sh *symbolShard) bytes(r *textRef) []byte {
 }
 
 func (sh *symbolShard) find(b []byte, hash uint32) (sym uint32, slot int) {
-	if len(sh.slots) == 0 {
-		return 0, -1
-	}
 	mask := len(sh.slots) - 1
 	for i := int(hash) & mask; ; i = (i + 1) & mask {
 		n := sh.slots[i]
@@ -96,21 +96,15 @@ func (sh *symbolShard) find(b []byte, hash uint32) (sym uint32, slot int) {
 }
 
 func (sh *symbolShard) intern(b []byte, hash uint32) uint32 {
-	sh.mu.RLock()
-	sym, slot := sh.find(b, hash)
-	known := slot < 0 && len(sh.slots) > 0
-	sh.mu.RUnlock()
-	if known {
-		return sym
-	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if 2*(len(sh.refs)+1) > len(sh.slots) {
-		sh.grow()
-	}
-	sym, slot = sh.find(b, hash)
+	sym, slot := sh.find(b, hash)
 	if slot < 0 {
 		return sym
+	}
+	if 2*(len(sh.refs)+1) > len(sh.slots) {
+		sh.grow()
+		_, slot = sh.find(b, hash)
 	}
 	sym = uint32(len(sh.refs))
 	sh.refs = append(sh.refs, sh.store(b, hash))
@@ -135,7 +129,7 @@ func (sh *symbolShard) store(b []byte, hash uint32) textRef {
 }
 
 func (sh *symbolShard) grow() {
-	sh.slots = make([]uint32, max(16, 2*len(sh.slots)))
+	sh.slots = make([]uint32, 2*len(sh.slots))
 	mask := len(sh.slots) - 1
 	for i := range sh.refs {
 		if sh.refs[i].len == 0 {

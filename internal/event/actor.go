@@ -68,8 +68,9 @@ type Actor struct {
 	// instance of an ec2RoleDelivery session, the delegating account of
 	// invokedByDelegate, the first service account of a delegation chain.
 	Creator []byte
-	// Ref, where it is not 0, stands for this Actor and the event's Account
+	// Ref, where it is not zero, stands for this Actor and the event's Account
 	// and Cloud: events of one process with equal Refs agree in all of them.
-	// It saves a reader from comparing them.
-	Ref uint64
+	// It saves a reader from comparing them. It is a hash with seeds that no
+	// input can know.
+	Ref [2]uint64
 }

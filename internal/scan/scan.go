@@ -232,7 +232,9 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, engines []
 	n := max(opts.Engine.Workers, 1)
 	n = min(n, len(files))
 	workers := make([]*worker, n)
-	next := make(chan int)
+	// Workers take the next file themselves: each hand-off between goroutines
+	// would be a chance for the system to leave a processor idle.
+	var next atomic.Int64
 	var wg sync.WaitGroup
 	if opts.Progress != nil {
 		for _, f := range files {
@@ -258,23 +260,14 @@ func readAll(ctx context.Context, opts *Options, reg *event.Registry, engines []
 		w.reader.wrapped = w.coverage.Wrapped
 		workers[i] = w
 		wg.Go(func() {
-			for f := range next {
-				w.read(f, files[f])
+			for f := next.Add(1) - 1; f < int64(len(files)) && ctx.Err() == nil; f = next.Add(1) - 1 {
+				w.read(int(f), files[f])
 			}
 			for _, c := range w.collectors {
 				c.Close()
 			}
 		})
 	}
-	for f := range files {
-		select {
-		case next <- f:
-			continue
-		case <-ctx.Done():
-		}
-		break
-	}
-	close(next)
 	wg.Wait()
 	return workers, ctx.Err()
 }

@@ -121,8 +121,13 @@ func (i interruptible) Read(p []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return i.f.Read(p)
+	return i.f.Read(p[:min(len(p), maxRead)])
 }
+
+// maxRead bounds one system call: the runtime gives the processor of a call
+// that lasts longer than some 20 microseconds to another thread, and to come
+// by one again costs more than to call a few times.
+const maxRead = 64 << 10
 
 // looksLikeJSON reports whether a text begins like JSON that can hold a
 // record.

@@ -268,8 +268,13 @@ func (d *decoder) Resolve(ev *event.Event) {
 	if ev.API.Class == event.ClassSession {
 		grant(r, ev)
 	}
-	id := d.ids.get(r.identity)
+	id, hash := d.ids.get(r.identity)
 	ev.Actor = id.actor
+	if id.whole {
+		// The hash as it was computed, not as it lies with the identity: who
+		// looks it up need not wait until that comes from memory.
+		ev.Actor.Ref = hash
+	}
 	ev.Account = id.account
 	ev.Seed.Identity = id.arn
 	ev.Seed.Account = id.account

@@ -3,7 +3,6 @@ package aws
 import (
 	"bytes"
 	"hash/maphash"
-	"sync/atomic"
 
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
@@ -12,7 +11,6 @@ import (
 // identity is a userIdentity element resolved ("CloudTrail userIdentity
 // element", CloudTrail User Guide). Its views point into memory of its own.
 type identity struct {
-	hash    [2]uint64
 	raw     []byte // the element as it stands, and padding
 	built   []byte // keys put together from parts
 	actor   event.Actor
@@ -20,44 +18,51 @@ type identity struct {
 	arn     []byte
 	service bool // the element says that an AWS service made the call
 	noMFA   bool // the element is of a person's session begun without MFA
+	whole   bool // the element alone tells the caller and the account
 }
 
 // identityCache keeps resolved identities by the hash of the element: the
 // same few callers fill most of a trail. It is direct-mapped and of fixed
 // size, so that an intruder who mints sessions cannot make it grow.
-//
-// Two hashes with seeds that no input can know stand for the element. To
-// compare its bytes would fetch some 500 of them from far away each time.
 type identityCache struct {
-	seeds [2]maphash.Seed
-	slots []identity
-	large identity // too long to be kept: the last one alone
+	hashes []identityHash // by slot; apart, since they are looked at first
+	slots  []identity
+	large  identity // too long to be kept: the last one alone
 }
 
+// identityHash stands for an element: to compare its bytes would fetch some
+// 500 of them from far away each time.
+type identityHash [2]uint64
+
 const (
-	identitySlots = 1 << 12
+	identitySlots = 1 << 13
 	// maxIdentity bounds the element that a slot keeps, in bytes; real ones
 	// have a few hundred.
 	maxIdentity = 4 << 10
 )
 
-func (c *identityCache) get(raw []byte) *identity {
+// identitySeeds are of all decoders of a process, so that an element has one
+// [event.Actor] Ref in all of them. No input can know them.
+var identitySeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+func (c *identityCache) get(raw []byte) (*identity, identityHash) {
 	if c.slots == nil {
-		c.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+		c.hashes = make([]identityHash, identitySlots)
 		c.slots = make([]identity, identitySlots)
 	}
+	hash := identityHash{maphash.Bytes(identitySeeds[0], raw), maphash.Bytes(identitySeeds[1], raw)}
 	if len(raw) > maxIdentity {
 		c.large = identity{}
 		c.large.resolve(raw)
-		return &c.large
+		return &c.large, hash
 	}
-	hash := [2]uint64{maphash.Bytes(c.seeds[0], raw), maphash.Bytes(c.seeds[1], raw)}
-	id := &c.slots[hash[0]%identitySlots]
-	if id.hash != hash || id.raw == nil {
+	i := hash[0] % identitySlots
+	id := &c.slots[i]
+	if c.hashes[i] != hash {
 		id.resolve(raw)
-		id.hash = hash
+		c.hashes[i] = hash
 	}
-	return id
+	return id, hash
 }
 
 // parts is what a userIdentity element may hold that matters.
@@ -89,18 +94,13 @@ func (id *identity) resolve(raw []byte) {
 	case event.AWSUser, event.AWSSSOUser, event.AWSRoot:
 		id.noMFA = p.noMFA
 	}
-	if len(id.account) > 0 && len(id.actor.Principal) > 0 {
-		id.actor.Ref = refs.Add(1) // the record has no say in them
-	}
+	// Else the rest of the record has a say in who called.
+	id.whole = len(id.account) > 0 && len(id.actor.Principal) > 0
 }
 
 // padding lets what is nested at the end of an element be passed over like
 // the rest of it, many bytes at a time.
 var padding = make([]byte, 64)
-
-// refs is the source of [event.Actor] Refs, one for all decoders: whoever
-// compares them need not know which decoder they came from.
-var refs atomic.Uint64
 
 // read takes the parts of the element that b begins with.
 func (p *parts) read(b []byte) {
@@ -146,27 +146,35 @@ func (p *parts) read(b []byte) {
 // none. Ids are of letters and digits ("IAM identifiers", IAM User Guide);
 // what else documents and tests put in their place stays.
 func unmasked(id []byte) []byte {
-	for _, c := range id {
+	for i, c := range id {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
 		default:
 			return nil
 		}
-	}
-	for _, word := range struckOut {
-		if bytes.Contains(id, word) {
-			return nil
+		switch c {
+		case 'R', 'r', 'M', 'm', 'H', 'h', 'X', 'x':
+			if struckOut(id[i:]) {
+				return nil
+			}
 		}
 	}
 	return id
 }
 
-// struckOut are the words and runs of one letter that stand for an id, none of
-// which the 16 letters and digits of a real one hold but by a chance of one in
-// 2^25 or less.
-var struckOut = [][]byte{
-	[]byte("REDACT"), []byte("redact"), []byte("Redact"), []byte("MASKED"), []byte("masked"), []byte("Masked"),
-	[]byte("HIDDEN"), []byte("hidden"), []byte("XXXXXXXX"), []byte("xxxxxxxx"),
+// struckOut reports whether a text begins with one of the words and runs of
+// one letter that stand for an id, none of which the 16 letters and digits of
+// a real one hold but by a chance of one in 2^25 or less.
+func struckOut(b []byte) bool {
+	for _, word := range [...]string{
+		"REDACT", "redact", "Redact", "MASKED", "masked", "Masked",
+		"HIDDEN", "hidden", "XXXXXXXX", "xxxxxxxx",
+	} {
+		if len(b) >= len(word) && string(b[:len(word)]) == word {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *parts) readSession(b []byte) {
