@@ -4,8 +4,9 @@
                       refused
 
 One line a fact, sorted: who has which keys, policies, groups and passwords, who
-may take which role, with whom snapshots and images are shared. Two of these,
-before a test and after its clean-up, must be the same.
+may take which role, with whom snapshots and images are shared, what instances
+are tagged with and what tasks there are. Two of these, before a test and after
+its clean-up, must be the same.
 """
 import json
 import sys
@@ -63,5 +64,14 @@ def shares():
             yield "image", region, image["ImageId"], ec2.describe_image_attribute(ImageId=image["ImageId"], Attribute="launchPermission")["LaunchPermissions"]
 
 
-for fact in sorted(json.dumps(fact, sort_keys=True) for part in (identities, shares) for fact in part()):
+def releases():
+    for region in REGIONS:
+        for reservation in client("ec2", region).describe_instances()["Reservations"]:
+            for instance in reservation["Instances"]:
+                yield "instance", region, instance["InstanceId"], sorted((t["Key"], t["Value"]) for t in instance.get("Tags", []))
+        for task in client("ecs", region).list_task_definitions(status="ACTIVE")["taskDefinitionArns"]:
+            yield "task", region, task
+
+
+for fact in sorted(json.dumps(fact, sort_keys=True) for part in (identities, shares, releases) for fact in part()):
     print(fact)
