@@ -64,6 +64,7 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 			return usagef("--benign: no finding's id begins with %q", prefix)
 		}
 	}
+	defer paceGC()() // what the scan kept is garbage by now, and as much again is made
 	header, profiles := hist.Learn(old, res.Profiles, c.Decay, benign)
 	if res.Report.Summary.Events == 0 {
 		return exit{ExitLost, fmt.Errorf("no audited call of a cloud was in the input: nothing was learned, and %s is not written", c.Output)}

@@ -48,7 +48,7 @@ type groupWorker struct {
 	wideW *storeWriter[call, *call]
 
 	rowsOut  []finding.Row
-	profiles hist.Pack
+	profiles *hist.Pack // of its own, so that it can outlive the engine
 
 	// Scratch of accountGroups.
 	groups   map[accountGroup]uint32
@@ -83,7 +83,7 @@ type groupWorker struct {
 
 func (r *run) newWorker() *groupWorker {
 	return &groupWorker{
-		run: r, wideW: &storeWriter[call, *call]{s: r.wide}, groups: map[accountGroup]uint32{},
+		run: r, profiles: &hist.Pack{}, wideW: &storeWriter[call, *call]{s: r.wide}, groups: map[accountGroup]uint32{},
 		families: map[uint32]string{}, numbers: map[string]uint32{},
 	}
 }
@@ -112,7 +112,7 @@ func (r *run) accounts(groups *store[call, *call]) ([]*found, error) {
 		all = append(all, w.out...)
 		r.e.rows = append(r.e.rows, w.rowsOut...)
 		if w.profiles.Len() > 0 {
-			r.e.profiles = append(r.e.profiles, &w.profiles)
+			r.e.profiles = append(r.e.profiles, w.profiles)
 		}
 	}
 	slices.SortFunc(r.e.rows, compareRows)

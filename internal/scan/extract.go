@@ -4,7 +4,6 @@ import (
 	"io"
 
 	"vedette/internal/cloud"
-	"vedette/internal/cloud/shape"
 	"vedette/internal/event"
 	"vedette/internal/finding"
 )
@@ -22,11 +21,9 @@ func Records(paths []string, stdin io.Reader, providers []cloud.Provider, want [
 	if err != nil {
 		return err
 	}
-	reg := event.NewRegistry()
-	for _, p := range providers {
-		if err := p.Register(reg); err != nil {
-			return err
-		}
+	reg, shapes, err := tables(providers)
+	if err != nil {
+		return err
 	}
 	byFile := map[string]map[uint32]bool{}
 	for _, at := range want {
@@ -34,10 +31,6 @@ func Records(paths []string, stdin io.Reader, providers []cloud.Provider, want [
 			byFile[at.File] = map[uint32]bool{}
 		}
 		byFile[at.File][uint32(at.Record-1)] = true
-	}
-	shapes, err := shape.Load()
-	if err != nil {
-		return err
 	}
 	r := newReader(providers, shapes, reg)
 	for _, in := range files {

@@ -112,7 +112,7 @@ func evaluate(ctx context.Context, opts Options, sets ...engine.Options) ([]*Res
 	if err != nil {
 		return nil, err
 	}
-	reg, err := registry(opts.Providers)
+	reg, shapes, err := tables(opts.Providers)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func evaluate(ctx context.Context, opts Options, sets ...engine.Options) ([]*Res
 		}
 		defer engines[i].Close()
 	}
-	workers, err := readAll(ctx, &opts, reg, engines, files)
+	workers, err := readAll(ctx, &opts, reg, shapes, engines, files)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +160,19 @@ func inputs(opts *Options) (files []input, problems []finding.Problem, cleanup f
 		err = fmt.Errorf("%w\n%s: %s", err, p.File, p.Reason)
 	}
 	return nil, problems, cleanup, err
+}
+
+// tables loads what readers need, both at the same time: it is most of what a
+// small scan takes.
+func tables(providers []cloud.Provider) (reg *event.Registry, shapes shape.Tables, err error) {
+	loaded := make(chan error)
+	go func() {
+		var err error
+		shapes, err = shape.Load()
+		loaded <- err
+	}()
+	reg, err = registry(providers)
+	return reg, shapes, errors.Join(err, <-loaded)
 }
 
 // registry holds the catalogues of the clouds.
@@ -224,11 +237,7 @@ type worker struct {
 	unseen     int64 // records not yet told to progress
 }
 
-func readAll(ctx context.Context, opts *Options, reg *event.Registry, engines []*engine.Engine, files []input) ([]*worker, error) {
-	shapes, err := shape.Load()
-	if err != nil {
-		return nil, err
-	}
+func readAll(ctx context.Context, opts *Options, reg *event.Registry, shapes shape.Tables, engines []*engine.Engine, files []input) ([]*worker, error) {
 	n := max(opts.Engine.Workers, 1)
 	n = min(n, len(files))
 	workers := make([]*worker, n)

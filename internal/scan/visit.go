@@ -26,12 +26,12 @@ func Visit(ctx context.Context, opts Options, visitor func() Visitor) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	reg, err := registry(opts.Providers)
+	reg, shapes, err := tables(opts.Providers)
 	if err != nil {
 		return nil, err
 	}
 	opts.Seed, opts.visitor = nil, visitor
-	workers, err := readAll(ctx, &opts, reg, nil, files)
+	workers, err := readAll(ctx, &opts, reg, shapes, nil, files)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"vedette/internal/cloud"
-	"vedette/internal/cloud/shape"
 	"vedette/internal/event"
 	"vedette/internal/finding"
 )
@@ -22,13 +21,7 @@ func Walk(ctx context.Context, paths []string, providers []cloud.Provider, visit
 	if len(files) == 0 {
 		return problems, ErrNothing
 	}
-	reg := event.NewRegistry()
-	for _, p := range providers {
-		if err := p.Register(reg); err != nil {
-			return nil, err
-		}
-	}
-	shapes, err := shape.Load()
+	reg, shapes, err := tables(providers)
 	if err != nil {
 		return nil, err
 	}

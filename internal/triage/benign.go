@@ -140,9 +140,12 @@ func claims(f *finding.Facts) []string {
 			list = append(list, "claims to be "+what)
 		}
 	}
-	for _, system := range []string{"kali", "parrot", "pentoo"} {
-		if slices.ContainsFunc(f.UserAgents, func(s string) bool { return strings.Contains(strings.ToLower(s), system) }) {
-			list = append(list, "claims to run on "+strings.ToUpper(system[:1])+system[1:]+" Linux, which testers and intruders use")
+	for _, agent := range f.UserAgents {
+		agent = strings.ToLower(agent)
+		for _, system := range [...]string{"kali", "parrot", "pentoo"} {
+			if strings.Contains(agent, system) {
+				list = append(list, "claims to run on "+strings.ToUpper(system[:1])+system[1:]+" Linux, which testers and intruders use")
+			}
 		}
 	}
 	slices.Sort(list)
