@@ -147,7 +147,8 @@ func threeClouds() *finding.Report {
 				{Cloud: "none", Log: "other", Records: 20}},
 			Problems:      []finding.Problem{{File: "logs/broken.json.gz", Reason: "unexpected end of gzip data"}, {File: "logs/odd.json", Record: 3, Offset: 90_210, Reason: "eventTime is a number"}},
 			ProblemsTotal: 4, Detections: []string{"t1580"}, Filtered: 1,
-			Notes: []string{"context context.yaml: 1 of 2 accounts met"}},
+			Notes:      []string{"context context.yaml: 1 of 2 accounts met"},
+			Exceptions: []finding.Exception{{ID: "nightly", State: "unused", Expires: "2023-08-01T00:00:00Z"}}},
 		Coverage: []finding.Coverage{
 			{Provider: "aws", Service: "*", Region: "*", Log: "cloudtrail.data", Verdict: "not_seen", Blind: "Reads of S3 objects, Lambda invocations and other data events are not in this input.", Enable: "Add data event selectors to the trail.", ID: "aws.data_events"},
 			{Provider: "aws", Service: "*", Region: "*", Log: "cloudtrail.management", Verdict: "reads_seen", Reads: 40_000, Writes: 5_000, ID: "aws.management"},

@@ -25,6 +25,7 @@ import (
 func documentOptions() Options {
 	return Options{
 		Version:  "1.2.3",
+		Saved:    []string{"Made from findings that a scan saved (" + payloads[0] + payloads[6] + "), as they were found and judged then."},
 		Commands: func(id string) [][]string { return [][]string{{"vedette", "explain", id, "my logs"}} },
 		Playbook: func(f *finding.Finding) []Section {
 			return []Section{{"Preserve", []Step{{"Keep the records of " + f.Actor.ID, []string{"It changes nothing."},
@@ -179,6 +180,50 @@ func poisoned(payload string) *finding.Report {
 		}
 	}
 	return r
+}
+
+// TestFixtureHasEveryMember: what is poisoned is every member that a report can
+// have, so that none is forgotten in the tests of channels.
+func TestFixtureHasEveryMember(t *testing.T) {
+	set := map[string]bool{}
+	var walk func(v reflect.Value, name string)
+	walk = func(v reflect.Value, name string) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if v.IsNil() {
+				walk(reflect.Zero(v.Type().Elem()), name)
+				return
+			}
+			walk(v.Elem(), name)
+		case reflect.Struct:
+			for i := range v.NumField() {
+				if f := v.Type().Field(i); f.Tag.Get("json") != "-" {
+					walk(v.Field(i), name+"."+f.Name)
+				}
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				walk(v.Index(i), name)
+			}
+			if v.Len() == 0 {
+				walk(reflect.Zero(v.Type().Elem()), name)
+			}
+		case reflect.Map:
+			set[name] = set[name] || v.Len() > 0
+		case reflect.String:
+			set[name] = set[name] || v.String() != ""
+		}
+	}
+	walk(reflect.ValueOf(threeClouds()).Elem(), "Report")
+	if len(set) < 80 {
+		t.Errorf("%d members", len(set))
+	}
+	for name, has := range set {
+		// What is said against a tool by its client is said of no incident.
+		if !has && name != "Report.Findings.Judgement.Incidents.Against" {
+			t.Errorf("no finding of the fixture has %s", name)
+		}
+	}
 }
 
 func TestEveryStringIsHarmless(t *testing.T) {

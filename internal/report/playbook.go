@@ -217,25 +217,10 @@ func stepNumbers(list []int) string {
 // playbookMarkdown writes a playbook as a list to tick off.
 type playbookMarkdown struct{ w *bufio.Writer }
 
-// text makes a text of the logs plain in Markdown: nothing in it is markup,
-// and no line begins anew.
-func (m playbookMarkdown) text(s string) string {
-	var b strings.Builder
-	for _, r := range term.Safe(s) {
-		switch {
-		case r == '<':
-			b.WriteString("&lt;")
-			continue
-		case r == '&':
-			b.WriteString("&amp;")
-			continue
-		case strings.ContainsRune("\\`*_[]#|~!>", r):
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+// text makes a text that may hold strings of the logs plain in Markdown, as in
+// a ticket: nothing in it is markup, a link or a mention, and no line begins
+// anew.
+func (m playbookMarkdown) text(s string) string { return inline(s, maxParagraph) }
 
 // code is a block of lines. Its fence is longer than any run of backticks in
 // them, so that none of them can end it.
