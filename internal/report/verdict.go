@@ -170,12 +170,12 @@ func unusual(f *finding.Finding) string {
 
 // first says what to do first.
 func first(f *finding.Finding) string {
-	values := struct{ Who, Key, From, Owner string }{Who: bareName(f), Owner: f.Actor.Owner}
+	values := struct{ Who, Key, From, FromKey, Owner string }{Who: bareName(f), Owner: f.Actor.Owner}
 	if len(f.Keys) > 0 {
 		values.Key = f.Keys[0].Name
 	}
 	if len(f.Chain) > 0 {
-		values.From = short(f.Chain[0].From, f.Cloud.Account.ID)
+		values.From, values.FromKey = short(f.Chain[0].From, f.Cloud.Account.ID), f.Chain[0].FromKey
 	}
 	if values.Who == "" {
 		values.Who = kindText(f.Actor.Kind)

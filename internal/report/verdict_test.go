@@ -80,7 +80,7 @@ func TestAdvice(t *testing.T) {
 		if at != i {
 			t.Errorf("row %d is hidden by row %d", i+1, at+1)
 		}
-		if err := s.say.Execute(io.Discard, struct{ Who, Key, From, Owner string }{}); err != nil {
+		if err := s.say.Execute(io.Discard, struct{ Who, Key, From, FromKey, Owner string }{}); err != nil {
 			t.Error(err)
 		}
 		if text := first(&f); text == "" || strings.HasSuffix(text, ".") {
@@ -90,6 +90,22 @@ func TestAdvice(t *testing.T) {
 	for _, bad := range []string{"first: []", "first: [{kinds: [root], say: x}]", "first: [{say: '{{.Nobody'}]", "frist: []"} {
 		if _, err := loadAdvice([]byte(bad)); err == nil {
 			t.Errorf("%s: no error", bad)
+		}
+	}
+}
+
+// TestFirstNamesTheKey: the credential to disable is the one that the session was
+// obtained with, where the chain shows it.
+func TestFirstNamesTheKey(t *testing.T) {
+	f := finding.Finding{Events: 1, Actor: finding.Actor{Kind: "iam_role"}, Chain: []finding.Link{{From: "arn:aws:iam::111122223333:user/ada"}}}
+	f.Cloud.Account.ID = "111122223333"
+	for key, want := range map[string]string{
+		"":      "ask user/ada, who obtained the session, whether this was theirs; if not, its credential is the one to disable",
+		"AKIA1": "ask user/ada, who obtained the session, whether this was theirs; if not, AKIA1, which it was obtained with, is the one to disable",
+	} {
+		f.Chain[0].FromKey = key
+		if got := VerdictOf(&f).First; got != want {
+			t.Errorf("with %q: %s", key, got)
 		}
 	}
 }
