@@ -159,7 +159,7 @@ func (p *page) answerTable(a *question.Answer) {
 		cols = append(cols, column{head: strings.ToUpper(string(f)), right: true})
 	}
 	for i, f := range q.By {
-		c := column{head: strings.ToUpper(string(f)), flex: i == 0}
+		c := column{head: strings.ToUpper(string(f)), flex: i == 0 || f == question.Principal}
 		if i > 0 && slices.Contains(ids, f) && p.width >= roomForIDs {
 			c.whole, c.keep = true, uuidWidth
 		}
@@ -185,7 +185,7 @@ func (p *page) answerTable(a *question.Answer) {
 		}
 		p.field("when", span(stamp(r.First), stamp(r.Last)))
 		for j, f := range q.Lists {
-			p.items(string(f), r.Lists[j], 0)
+			p.items(string(f), listed(q, r, f, r.Lists[j]), 0)
 		}
 		p.items("evidence", r.Evidence, 3)
 		p.blank()
@@ -193,6 +193,17 @@ func (p *page) answerTable(a *question.Answer) {
 	p.field("reading", q.Reading)
 	p.sentences("benign", q.Benign)
 	p.sentences("next", q.Next)
+}
+
+// listed is a list of a row, with how many values of the field there are beyond
+// it where a figure of the row counts them.
+func listed(q *question.Question, r *question.Row, f question.Field, list []string) []string {
+	for i, figure := range q.Figures() {
+		if figure != question.Events && figure.Field() == f && i < len(r.Counts) {
+			return more(slices.Clone(list), r.Counts[i])
+		}
+	}
+	return list
 }
 
 // sentences writes a labelled list, a line or more for each.

@@ -66,9 +66,10 @@ func TestAnswersAreHarmless(t *testing.T) {
 func TestAnswersKeepNames(t *testing.T) {
 	const who, account = "entra:11111111-2222-3333-4444-555555555555/77777777-0000-0000-0000-000000000001", "22222222-3333-4444-5555-666666666666"
 	q := &question.Question{ID: "x", Title: "X", Asks: "Who?", Reading: "Read.", By: []question.Field{question.Principal, question.Account},
-		Benign: []string{"A scanner, which asks", "A person"}}
+		Lists: []question.Field{question.API, question.Address}, Benign: []string{"A scanner, which asks", "A person"}}
 	a := &question.Answer{Question: q, Rows: []question.Row{
-		{Values: []string{who, account}, Counts: []int{2, 1}}, {Values: []string{"ada", account}, Counts: []int{2, 1}}}}
+		{Values: []string{who, account}, Counts: []int{2, 1}, Lists: [][]string{{"one"}, {"192.0.2.1"}}},
+		{Values: []string{"ada", account}, Counts: []int{9, 7}, Lists: [][]string{{"one", "two"}, {"192.0.2.1"}}}}}
 	var b bytes.Buffer
 	if err := WriteAnswers(&b, string(Table), []*question.Answer{a}, Options{Terminal: term.Terminal{Width: 100, Unicode: true}}); err != nil {
 		t.Fatal(err)
@@ -76,6 +77,10 @@ func TestAnswersKeepNames(t *testing.T) {
 	out := b.String()
 	if strings.Count(out, account) != 2 || strings.Count(out, "principal  "+who+"\n") != 1 || strings.Count(out, "principal  ") != 1 {
 		t.Errorf("names are cut, or told twice:\n%s", out)
+	}
+	// A list of a row that is cut says by how much, where a figure knows.
+	if !strings.Contains(out, "api        one, two, and 5 not listed\n") || !strings.Contains(out, "api        one\n") || strings.Count(out, "not listed") != 1 {
+		t.Errorf("what is left out of lists:\n%s", out)
 	}
 	if !strings.Contains(out, "benign     A scanner, which asks\n                 A person\n") {
 		t.Errorf("sentences run together:\n%s", out)

@@ -123,19 +123,23 @@ func (p *page) playbookStep(s *respond.Step) {
 	}
 	p.whole("principal", s.Principal)
 	p.field("effect", effectText(s))
-	for i, b := range s.FillIn {
-		label := "fill in"
-		if i > 0 {
-			label = ""
-		}
-		p.field(label, blankText(b))
-	}
+	p.blanks(s.FillIn)
 	p.shell("run", s.Commands)
 	p.field("", leftOutText(s))
 	for _, fact := range playbookFacts(s) {
 		p.field(fact.label, fact.Text)
 	}
+	p.blanks(s.UndoFillIn)
 	p.shell("undo by", s.UndoCommands)
+}
+
+// blanks says what is to be filled into the lines below.
+func (p *page) blanks(list []respond.Blank) {
+	label := "fill in"
+	for _, b := range list {
+		p.field(label, blankText(b))
+		label = ""
+	}
 }
 
 // blankText is a word in capitals of a command, with what it is.
@@ -290,6 +294,9 @@ func (m playbookMarkdown) step(s *respond.Step) {
 	}
 	for _, f := range playbookFacts(s) {
 		fmt.Fprintf(m.w, "  - %s: %s\n", f.label, m.cited(f.Fact))
+	}
+	for _, b := range s.UndoFillIn {
+		fmt.Fprintf(m.w, "    - fill in %s\n", m.text(blankText(b)))
 	}
 	m.code("    ", s.UndoCommands)
 }

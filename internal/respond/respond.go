@@ -77,8 +77,10 @@ type Step struct {
 	// Where values make more lines than are printed, LeftOut counts the others.
 	Commands []string `json:"commands"`
 	LeftOut  int      `json:"commands_left_out,omitempty"`
-	// FillIn is what stands in capitals in Commands and UndoCommands, for whoever runs them to fill in.
-	FillIn []Blank `json:"fill_in,omitempty"`
+	// FillIn is what stands in capitals in Commands, and UndoFillIn in
+	// UndoCommands, for whoever runs them to fill in.
+	FillIn     []Blank `json:"fill_in,omitempty"`
+	UndoFillIn []Blank `json:"undo_fill_in,omitempty"`
 	// Effect is what the commands, or what is done elsewhere, do: "reads"
 	// changes nothing, "changes" adds or alters something that nobody's work
 	// rests on, "breaks" stops something that worked.
@@ -260,15 +262,10 @@ func (w *writer) step(s *step, t Target, about string, types []string) Step {
 	}
 	var left []string
 	out.Commands, out.LeftOut, left = w.commands(s.Command, v)
+	out.FillIn = w.book.told(left)
 	if s.UndoCommand != "" {
-		var undo []string
-		out.UndoCommands, _, undo = w.commands(s.UndoCommand, v)
-		left = append(left, undo...)
-	}
-	for _, name := range left {
-		if !slices.ContainsFunc(out.FillIn, func(b Blank) bool { return b.Name == name }) {
-			out.FillIn = append(out.FillIn, Blank{name, w.book.blanks[name]})
-		}
+		out.UndoCommands, _, left = w.commands(s.UndoCommand, v)
+		out.UndoFillIn = w.book.told(left)
 	}
 	if len(out.When) == 0 {
 		for _, ph := range phases {
@@ -279,6 +276,14 @@ func (w *writer) step(s *step, t Target, about string, types []string) Step {
 	}
 	out.Always = len(out.When) == len(w.book.decisions)
 	return out
+}
+
+// told says of blanks what each is.
+func (b *Book) told(names []string) (list []Blank) {
+	for _, name := range names {
+		list = append(list, Blank{name, b.blanks[name]})
+	}
+	return list
 }
 
 // commands fills a template in: its lines, how many more there would be, and

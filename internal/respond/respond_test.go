@@ -261,7 +261,14 @@ func TestFillIn(t *testing.T) {
 		for _, ph := range p.Phases {
 			for _, s := range ph.Steps {
 				text := strings.Join(append(slices.Clone(s.Commands), s.UndoCommands...), "\n")
-				for _, b := range s.FillIn {
+				for i, b := range slices.Concat(s.FillIn, s.UndoFillIn) {
+					at := s.Commands
+					if i >= len(s.FillIn) {
+						at = s.UndoCommands
+					}
+					if !strings.Contains(strings.Join(at, "\n"), b.Name) {
+						t.Errorf("%s: %s is told of other lines than it stands in", s.ID, b.Name)
+					}
 					told[b.Name] = true
 					if b.What == "" {
 						t.Errorf("%s: nobody says what %s is", s.ID, b.Name)
@@ -271,7 +278,7 @@ func TestFillIn(t *testing.T) {
 					}
 				}
 				for _, name := range regexp.MustCompile(`[A-Z]{2,}(_[A-Z]+)+`).FindAllString(text, -1) {
-					if slices.ContainsFunc(s.FillIn, func(b Blank) bool { return b.Name == name }) || name == "AWS_ACCOUNT" || name == "SERVICE_CONTROL_POLICY" {
+					if slices.ContainsFunc(slices.Concat(s.FillIn, s.UndoFillIn), func(b Blank) bool { return b.Name == name }) || name == "AWS_ACCOUNT" || name == "SERVICE_CONTROL_POLICY" {
 						continue // the words of the client
 					}
 					t.Errorf("%s: %s is not told", s.ID, name)
