@@ -71,7 +71,7 @@ REWRITES = [
     (re.compile(r"\bmake_set_if\((\w+), isnotempty\(\w+\), (\d+)\)"), r"make_set(\1, 1000)"),
     (re.compile(r"\bcount_distinct\((\w+)\)"), r"dcount(\1)"),
     (re.compile(r"\bcount_distinctif\((\w+), (isnotempty\(\w+\))\)"), r"dcountif(\1, \2)"),
-    (re.compile(r'\[strcat\(Claim, "(\w+)"\)\]'), r'["http://schemas.microsoft.com/identity/claims/\1"]'),
+    (re.compile(r'\[strcat\(Ns, "(\w+)"\)\]'), r'["http://schemas.microsoft.com/identity/claims/\1"]'),
 ]
 
 
