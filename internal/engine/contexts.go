@@ -73,7 +73,7 @@ type contextCache struct {
 }
 
 func newContextCache() contextCache {
-	return contextCache{contexts: make(numberCache, 1<<14), callers: make(numberCache, 1<<13), stations: make(numberCache, 1<<13)}
+	return contextCache{contexts: make(numberCache, 1<<15), callers: make(numberCache, 1<<13), stations: make(numberCache, 1<<13)}
 }
 
 // numberCache holds the numbers of some keys, one at the place of each.

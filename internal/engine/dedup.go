@@ -41,12 +41,13 @@ func (e *Engine) dedup(groups *store[call, *call], times []active) (Stats, error
 			return fmt.Errorf("read back calls: %w", err)
 		}
 		if !e.opts.KeepCopies {
-			n := len(w.calls)
-			w.calls = e.distinct(w.calls, &w.set)
-			dropped.Add(int64(n - len(w.calls)))
 			if w.keys, err = e.others.take(p, w.keys); err != nil {
 				return fmt.Errorf("read back event ids: %w", err)
 			}
+			n := len(w.calls)
+			w.set.reset(n + len(w.keys))
+			w.calls = e.distinct(w.calls, &w.set)
+			dropped.Add(int64(n - len(w.calls)))
 			dropped.Add(int64(w.set.copiesOf(w.keys, w.calls)))
 		}
 		scoring := 0
@@ -102,20 +103,19 @@ func (s *keySet) slot(k event.Key, is func(place int32) bool) *int32 {
 }
 
 // copiesOf counts the events that do not score and of which another copy was
-// met: a call, or an equal key before. The set is of the calls' keys and
-// becomes one of both.
+// met: a call, or an equal key before. The set is of the calls' keys, has room
+// for the others, and becomes one of both.
 func (s *keySet) copiesOf(keys []keyOnly, calls []call) (n int) {
-	s.reset(len(keys) + len(calls))
 	key := func(i int32) event.Key {
 		if int(i) < len(calls) {
 			return calls[i].key
 		}
 		return event.Key(keys[int(i)-len(calls)])
 	}
-	for i := range int32(len(calls) + len(keys)) {
-		k := key(i)
+	for i := range keys {
+		k := event.Key(keys[i])
 		if p := s.slot(k, func(j int32) bool { return key(j) == k }); *p == 0 {
-			*p = i + 1
+			*p = int32(len(calls)+i) + 1
 		} else {
 			n++
 		}
@@ -123,10 +123,10 @@ func (s *keySet) copiesOf(keys []keyOnly, calls []call) (n int) {
 	return n
 }
 
-// distinct keeps one call of each key, in place. The order that decides is
-// total over content, so that it does not matter who came first.
+// distinct keeps one call of each key, in place, and enters their keys into the
+// set, which is empty. The order that decides is total over content, so that it
+// does not matter who came first.
 func (e *Engine) distinct(calls []call, s *keySet) []call {
-	s.reset(len(calls))
 	out := calls[:0]
 	var copies []call // of those kept, which are among them
 	for _, c := range calls {

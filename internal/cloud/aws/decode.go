@@ -3,6 +3,8 @@ package aws
 import (
 	"bytes"
 	_ "embed"
+	"encoding/binary"
+	"math/bits"
 
 	"vedette/internal/cloud"
 	"vedette/internal/cloud/catalog"
@@ -54,6 +56,7 @@ type decoder struct {
 	reg      *event.Registry
 	names    *catalog.Names
 	outcomes *outcomes.Table
+	known    [1 << knownBits]knownAPI // the APIs met of late
 	apis     map[string]*event.API
 	codes    map[string]event.Outcome
 	scratch  []byte
@@ -212,6 +215,40 @@ func (d *decoder) key(r *record, raw []byte, ev *event.Event) {
 
 // api resolves the name as logged.
 func (d *decoder) api(source, name []byte) *event.API {
+	k := &d.known[knownSlot(source, name)]
+	if k.name != string(name) || k.source != string(source) {
+		k.api = d.lookup(source, name)
+		if k.source, k.name = "", ""; len(source)+len(name) < 2*maxName {
+			k.source, k.name = string(source), string(name)
+		}
+	}
+	return k.api
+}
+
+// knownAPI is an API under the name that a log gives it.
+type knownAPI struct {
+	source, name string
+	api          *event.API
+}
+
+const knownBits = 9
+
+// knownSlot is a place for a name, of few bytes of it: a trail is of some
+// dozens of names, and a map would cost three times as much.
+func knownSlot(source, name []byte) uint64 {
+	h := uint64(len(source))<<8 ^ uint64(len(name))
+	if len(source) >= 8 {
+		h ^= binary.LittleEndian.Uint64(source)
+	}
+	h *= 0x9e3779b97f4a7c15
+	if len(name) >= 8 {
+		h ^= binary.LittleEndian.Uint64(name) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(name[len(name)-8:]), 29)
+	}
+	return h * 0x9e3779b97f4a7c15 >> (64 - knownBits)
+}
+
+// lookup resolves a name that was not met of late.
+func (d *decoder) lookup(source, name []byte) *event.API {
 	k := append(d.scratch[:0], source...)
 	k = append(k, 0)
 	k = append(k, name...)

@@ -3,6 +3,7 @@ package aws
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
@@ -11,8 +12,7 @@ import (
 // identity is a userIdentity element resolved ("CloudTrail userIdentity
 // element", CloudTrail User Guide). Its views point into memory of its own.
 type identity struct {
-	raw     []byte // the element as it stands, and padding
-	built   []byte // keys put together from parts
+	text    []byte // what the views point into
 	actor   event.Actor
 	account []byte
 	arn     []byte
@@ -28,6 +28,7 @@ type identityCache struct {
 	hashes []identityHash // by slot; apart, since they are looked at first
 	slots  []identity
 	large  identity // too long to be kept: the last one alone
+	parts  parts    // of the one being resolved
 }
 
 // identityHash stands for an element: to compare its bytes would fetch some
@@ -35,7 +36,7 @@ type identityCache struct {
 type identityHash [2]uint64
 
 const (
-	identitySlots = 1 << 13
+	identitySlots = 1 << 14
 	// maxIdentity bounds the element that a slot keeps, in bytes; real ones
 	// have a few hundred.
 	maxIdentity = 4 << 10
@@ -53,13 +54,13 @@ func (c *identityCache) get(raw []byte) (*identity, identityHash) {
 	hash := identityHash{maphash.Bytes(identitySeeds[0], raw), maphash.Bytes(identitySeeds[1], raw)}
 	if len(raw) > maxIdentity {
 		c.large = identity{}
-		c.large.resolve(raw)
+		c.large.resolve(raw, &c.parts)
 		return &c.large, hash
 	}
 	i := hash[0] % identitySlots
 	id := &c.slots[i]
 	if c.hashes[i] != hash {
-		id.resolve(raw)
+		id.resolve(raw, &c.parts)
 		c.hashes[i] = hash
 	}
 	return id, hash
@@ -73,21 +74,23 @@ type parts struct {
 	delegate, signIn                                                []byte
 	ec2Delivery                                                     bool
 	noMFA                                                           bool
+
+	built []byte // keys put together from parts
 }
 
-func (id *identity) resolve(raw []byte) {
-	buf := append(id.raw[:0], raw...)
-	buf = append(buf, padding...)
-	*id = identity{raw: buf, built: id.built[:0]}
+func (id *identity) resolve(raw []byte, p *parts) {
+	*id = identity{text: id.text[:0]}
 	if len(raw) == 0 || raw[0] != '{' {
 		return
 	}
-	var p parts
-	p.read(buf)
+	*p = parts{built: p.built[:0]}
+	// With what follows it in the record, so that what is nested at its end is
+	// passed over like the rest of it, many bytes at a time.
+	p.read(raw[:min(cap(raw), len(raw)+64)])
 	id.arn = p.arn
 	id.account = p.account
 	id.service = string(p.kind) == "AWSService" || len(p.invokedBy) > 0
-	id.actor = id.who(&p)
+	id.actor = id.who(p)
 	// Sessions of roles never have MFA of their own: it says something of
 	// people alone.
 	switch id.actor.Kind {
@@ -96,11 +99,27 @@ func (id *identity) resolve(raw []byte) {
 	}
 	// Else the rest of the record has a say in who called.
 	id.whole = len(id.account) > 0 && len(id.actor.Principal) > 0
+	id.keep()
 }
 
-// padding lets what is nested at the end of an element be passed over like
-// the rest of it, many bytes at a time.
-var padding = make([]byte, 64)
+// keep puts what was found into memory of the identity: it is about half of the
+// element.
+func (id *identity) keep() {
+	a := &id.actor
+	views := [...]*[]byte{&id.arn, &id.account, &a.Principal, &a.Name, &a.Session, &a.Key, &a.Label, &a.Creator}
+	n := 0
+	for _, v := range views {
+		n += len(*v)
+	}
+	text := slices.Grow(id.text, n)
+	for _, v := range views {
+		if from := len(text); len(*v) > 0 {
+			text = append(text, *v...)
+			*v = text[from:len(text):len(text)]
+		}
+	}
+	id.text = text
+}
 
 // read takes the parts of the element that b begins with.
 func (p *parts) read(b []byte) {
@@ -215,22 +234,22 @@ func (p *parts) readIssuer(b []byte) {
 	}
 }
 
-// build returns the concatenation of its arguments in memory that belongs to
-// the identity.
-func (id *identity) build(s ...[]byte) []byte {
+// build returns the concatenation of its arguments, valid until the parts are
+// of another element.
+func (p *parts) build(s ...[]byte) []byte {
 	need := 0
-	for _, p := range s {
-		need += len(p)
+	for _, t := range s {
+		need += len(t)
 	}
-	if cap(id.built)-len(id.built) < need {
+	if cap(p.built)-len(p.built) < need {
 		// What was built before stays where it is.
-		id.built = make([]byte, 0, max(need, 128))
+		p.built = make([]byte, 0, max(need, 128))
 	}
-	start := len(id.built)
-	for _, p := range s {
-		id.built = append(id.built, p...)
+	start := len(p.built)
+	for _, t := range s {
+		p.built = append(p.built, t...)
 	}
-	return id.built[start:len(id.built):len(id.built)]
+	return p.built[start:len(p.built):len(p.built)]
 }
 
 var (
@@ -241,13 +260,13 @@ var (
 func (id *identity) who(p *parts) event.Actor {
 	a := event.Actor{Key: p.key, Label: p.user, Session: p.signIn}
 	if len(p.delegate) > 0 {
-		a.Creator = id.build([]byte("account:"), p.delegate)
+		a.Creator = p.build([]byte("account:"), p.delegate)
 	}
 	switch string(p.kind) {
 	case "Root":
 		a.Kind = event.AWSRoot
 		if a.Principal = p.arn; len(a.Principal) == 0 {
-			a.Principal = id.build([]byte("arn:aws:iam::"), p.account, []byte(":root"))
+			a.Principal = p.build([]byte("arn:aws:iam::"), p.account, []byte(":root"))
 		}
 		if len(a.Label) == 0 {
 			a.Label = []byte("root")
@@ -275,20 +294,20 @@ func (id *identity) who(p *parts) event.Actor {
 		if len(who) == 0 {
 			who = p.principalID
 		}
-		a.Principal = id.build(scheme, p.provider, slash, who)
+		a.Principal = p.build(scheme, p.provider, slash, who)
 		a.Name = a.Principal
 	case "IdentityCenterUser":
 		a.Kind = event.AWSIdentityCenter
 		a.Key = p.credential
-		a.Principal = id.build([]byte("identitycenter:"), p.storeARN, slash, p.storeUser)
+		a.Principal = p.build([]byte("identitycenter:"), p.storeARN, slash, p.storeUser)
 		a.Name = a.Principal
 	case "AWSAccount":
 		a.Kind = event.AWSAccount
-		a.Principal = id.build([]byte("account:"), p.account)
+		a.Principal = p.build([]byte("account:"), p.account)
 		a.Name = a.Principal
 	case "AWSService":
 		a.Kind = event.AWSService
-		a.Principal = id.build([]byte("service:"), p.invokedBy)
+		a.Principal = p.build([]byte("service:"), p.invokedBy)
 		a.Name = a.Principal
 	case "Directory":
 		a.Kind = event.AWSDirectory
@@ -296,7 +315,7 @@ func (id *identity) who(p *parts) event.Actor {
 		if len(who) == 0 {
 			who = p.user
 		}
-		a.Principal = id.build([]byte("directory:"), p.account, slash, who)
+		a.Principal = p.build([]byte("directory:"), p.account, slash, who)
 	default:
 		id.untyped(p, &a)
 	}
@@ -310,10 +329,10 @@ func (id *identity) user(p *parts, a *event.Actor) {
 		a.Principal = p.arn
 		a.Name = resource(p.arn)
 	case len(p.user) > 0:
-		a.Principal = id.build([]byte("arn:aws:iam::"), p.account, []byte(":user/"), p.user)
+		a.Principal = p.build([]byte("arn:aws:iam::"), p.account, []byte(":user/"), p.user)
 		a.Name = resource(a.Principal)
 	default:
-		a.Principal = id.build([]byte("user:"), p.account, slash, p.principalID)
+		a.Principal = p.build([]byte("user:"), p.account, slash, p.principalID)
 	}
 }
 
@@ -337,7 +356,7 @@ func (id *identity) role(p *parts, a *event.Actor) {
 			if f := bytes.SplitN(p.arn, []byte(":"), 3); len(f) == 3 && len(f[1]) > 0 {
 				partition = f[1]
 			}
-			role = id.build([]byte("arn:"), partition, []byte(":iam::"), p.account, []byte(":role/"), r)
+			role = p.build([]byte("arn:"), partition, []byte(":iam::"), p.account, []byte(":role/"), r)
 		}
 	} else if len(role) == 0 {
 		role = p.arn
@@ -348,18 +367,18 @@ func (id *identity) role(p *parts, a *event.Actor) {
 	}
 	if len(role) == 0 {
 		rid, _, _ := bytes.Cut(p.principalID, []byte(":"))
-		role = id.build([]byte("role:"), p.account, slash, rid)
+		role = p.build([]byte("role:"), p.account, slash, rid)
 	}
 	a.Label = session
 	if p.ec2Delivery && bytes.HasPrefix(session, []byte("i-")) {
-		a.Creator = id.build([]byte("instance:"), session)
+		a.Creator = p.build([]byte("instance:"), session)
 	}
 	if len(name) == 0 {
 		name = role[bytes.LastIndexByte(role, '/')+1:]
 	}
 	if bytes.HasPrefix(name, ssoPrefix) && len(session) > 0 {
 		a.Kind = event.AWSSSOUser
-		a.Principal = id.build(role, slash, session)
+		a.Principal = p.build(role, slash, session)
 		a.Session = p.signIn
 		// The role's name ends in a hash of its account: the permission set
 		// is what is before it.
@@ -367,11 +386,11 @@ func (id *identity) role(p *parts, a *event.Actor) {
 		if i := bytes.LastIndexByte(set, '_'); i > 0 {
 			set = set[:i]
 		}
-		a.Name = id.build([]byte("sso:"), set, slash, session)
+		a.Name = p.build([]byte("sso:"), set, slash, session)
 		return
 	}
 	a.Principal = role
-	a.Name = id.build([]byte("role/"), name)
+	a.Name = p.build([]byte("role/"), name)
 }
 
 // untyped names a caller whose element has no type, or one not known yet.
@@ -389,10 +408,10 @@ func (id *identity) untyped(p *parts, a *event.Actor) {
 		a.Name = resource(p.arn)
 	case len(p.invokedBy) > 0:
 		a.Kind = event.AWSService
-		a.Principal = id.build([]byte("service:"), p.invokedBy)
+		a.Principal = p.build([]byte("service:"), p.invokedBy)
 		a.Name = a.Principal
 	case len(p.principalID) > 0:
-		a.Principal = id.build([]byte("principal:"), p.account, slash, p.principalID)
+		a.Principal = p.build([]byte("principal:"), p.account, slash, p.principalID)
 	}
 }
 
