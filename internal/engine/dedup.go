@@ -31,7 +31,7 @@ func (e *Engine) dedup(groups *store[call, *call], times []active) (Stats, error
 	}
 	var writers []*storeWriter[call, *call]
 	err := parallel(e.opts.Workers, func() *worker {
-		w := &worker{out: &storeWriter[call, *call]{s: groups}, set: keySet{seed: rand.Uint64()}}
+		w := &worker{out: &storeWriter[call, *call]{s: groups}, set: newKeySet()}
 		e.copiesMu.Lock()
 		writers = append(writers, w.out)
 		e.copiesMu.Unlock()
@@ -72,10 +72,12 @@ func (e *Engine) dedup(groups *store[call, *call], times []active) (Stats, error
 // keySet numbers the keys of one part. It is an open-addressing table of
 // places in a list, kept from part to part.
 type keySet struct {
-	seed  uint64
+	seed  [2]uint64
 	slots []int32 // place in the list, plus one
 	mask  uint64
 }
+
+func newKeySet() keySet { return keySet{seed: [2]uint64{rand.Uint64(), rand.Uint64()}} }
 
 // reset empties the set and makes room for n keys.
 func (s *keySet) reset(n int) {
@@ -93,8 +95,11 @@ func (s *keySet) reset(n int) {
 // the key, else the empty one that it belongs into.
 func (s *keySet) slot(k event.Key, is func(place int32) bool) *int32 {
 	// The parts of a store share the first bits of a key, and who wrote a log
-	// may choose them all: the seed is random.
-	hi, lo := bits.Mul64(k.Hi^s.seed, k.Lo^0x9e3779b97f4a7c15)
+	// may choose them all: both halves are met by random seeds, since one that
+	// is known could be chosen so that all keys meet in one slot. The second
+	// product brings what differs in high bits down to those that count.
+	hi, lo := bits.Mul64(k.Hi^s.seed[0], k.Lo^s.seed[1])
+	hi, lo = bits.Mul64(hi^lo, 0x9e3779b97f4a7c15)
 	for i := (hi ^ lo) & s.mask; ; i = (i + 1) & s.mask {
 		if p := &s.slots[i]; *p == 0 || is(*p-1) {
 			return p
