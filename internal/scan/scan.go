@@ -172,7 +172,10 @@ func tables(providers []cloud.Provider) (reg *event.Registry, shapes shape.Table
 		loaded <- err
 	}()
 	reg, err = registry(providers)
-	return reg, shapes, errors.Join(err, <-loaded)
+	// A statement of its own: within one, shapes could be read before it is
+	// there.
+	err = errors.Join(err, <-loaded)
+	return reg, shapes, err
 }
 
 // registry holds the catalogues of the clouds.
