@@ -126,7 +126,7 @@ func complete(ctx context.Context, std IO, list []*finding.Finding, logs []strin
 // tell says on standard error that a finding is shown as it was saved.
 func (c completed) tell(std IO, f *finding.Finding) {
 	if c.other > 0 {
-		fmt.Fprintf(std.Stderr, "vedette: finding %s was not found again in these logs, and is taken as it was saved: were the same logs scanned with the same flags?\n", f.ID)
+		fmt.Fprintf(std.Stderr, "vedette: finding %s was not found again in these logs, and is taken as it was saved: were the same logs scanned with the same flags?\n", term.Safe(f.ID))
 	}
 }
 
