@@ -57,8 +57,9 @@ func TestManyNamesAreToldApart(t *testing.T) {
 	var ev event.Event
 	for round := range 2 {
 		for i := range 8 << knownBits {
-			// Same length, same first and last letters: many share a slot.
-			name, source := fmt.Sprintf("ListThing%06dsOfSome", i%5000), fmt.Sprintf("s%d.amazonaws.com", i/5000)
+			// Same length, same first and last letters: many share a slot, and
+			// several sources have each name.
+			name, source := fmt.Sprintf("ListThing%06dsOfSome", i%1000), fmt.Sprintf("service%d.amazonaws.com", i/1000)
 			rec := fmt.Sprintf(`{"eventVersion":"1.09","userIdentity":{},"eventTime":"2026-03-02T10:00:00Z","eventSource":%q,"eventName":%q}`, source, name)
 			if _, v := decode(d, []byte(rec), &ev); v != event.Decoded || ev.API.Name != name || ev.API.Service != source {
 				t.Fatalf("round %d: %s of %s is %s of %s, verdict %d", round, name, source, ev.API.Name, ev.API.Service, v)
