@@ -74,8 +74,11 @@ func (a *AWS) managed(ctx context.Context, key, arn string) ([]string, error) {
 	var version, document string
 	form := url.Values{"Action": {"GetPolicy"}, "Version": {"2010-05-08"}, "PolicyArn": {arn}}
 	err := a.ask(ctx, key, "iam", form.Encode(), map[string]*string{"DefaultVersionId": &version})
-	if err != nil || version == "" {
-		return nil, fmt.Errorf("policy %s: no default version: %v", arn, err)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", arn, err)
+	}
+	if version == "" {
+		return nil, fmt.Errorf("policy %s: no default version", arn)
 	}
 	form.Set("Action", "GetPolicyVersion")
 	form.Set("VersionId", version)
