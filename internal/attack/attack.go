@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
 	"vedette/internal/tsv"
 )
 

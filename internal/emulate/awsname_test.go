@@ -9,9 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"vedette/internal/tsv"
 
 	"github.com/google/go-cmp/cmp"
+
+	"vedette/internal/tsv"
 )
 
 // signed builds a request as an AWS client signs it.

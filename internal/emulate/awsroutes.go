@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
 	"vedette/internal/tsv"
 )
 

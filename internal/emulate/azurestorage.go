@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
 	"vedette/internal/tsv"
 )
 

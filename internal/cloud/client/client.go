@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
 	"vedette/internal/tsv"
 )
 
