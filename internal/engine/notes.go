@@ -95,6 +95,11 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 				f.Follow[k].Requests++
 			}
 			*mark = 1
+			// What came of an operation is the best that came of it: a call that
+			// was refused does not hide the later one that was not.
+			if x := &f.Follow[k]; x.Outcome != event.OK && n.outcome() == event.OK {
+				x.Time, x.Outcome, x.EventID = time.Unix(0, n.time).UTC(), event.OK, w.eventID(n)
+			}
 			continue
 		}
 		*mark = 1

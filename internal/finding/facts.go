@@ -115,10 +115,12 @@ type Operation struct {
 // its discovery or in the hours after.
 type FollowOn struct {
 	API      *event.API
-	Requests int       // distinct ones
-	Time     time.Time // of the first
-	Outcome  event.Outcome
-	EventID  string
+	Requests int // distinct ones
+	// Outcome is OK where one of the calls succeeded, else that of the first.
+	// Time and EventID are of the first call with that outcome.
+	Outcome event.Outcome
+	Time    time.Time
+	EventID string
 	// Undone is set where the caller made and unmade the thing: the opposite
 	// call (Create and Delete, Attach and Detach, Start and Stop) is its own
 	// too, in the hours around.

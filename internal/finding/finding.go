@@ -17,7 +17,7 @@ type Report struct {
 
 // SchemaVersion is the version of the JSON output: its major part changes
 // when a field is renamed or removed.
-const SchemaVersion = "1.2.0"
+const SchemaVersion = "1.3.0"
 
 // Finding is one principal's discovery campaign in one account, or, where
 // Scope is "origin", one origin's over several accounts.
@@ -114,6 +114,9 @@ type Reason struct {
 	Factor string `json:"factor"`
 	Points int    `json:"points"`
 	Text   string `json:"text"` // the evidence, in words
+	// NoneSucceeded is set for what followed where every call of it was
+	// refused or failed: it was tried, and nothing came of it.
+	NoneSucceeded bool `json:"none_succeeded,omitzero"`
 }
 
 // Resemblance is how alike the calls of a finding are to a known set.

@@ -1,8 +1,10 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
@@ -149,31 +151,78 @@ func telling(f *finding.Facts) []string {
 	return kinds
 }
 
+// maxFollowed is how many operations of a kind the evidence names.
+const maxFollowed = 4
+
 func (s *sheet) followed(f *finding.Facts) {
 	if len(f.Follow) == 0 {
 		return
 	}
-	by, requests := map[string][]string{}, map[string]int{}
+	by, requests := map[string][]finding.FollowOn{}, map[string]int{}
 	for _, e := range Followed(f) {
-		text := e.API.Name
-		if e.Outcome == event.Denied {
-			text += " (refused)"
-		}
-		if s.worded {
-			if e.Requests > 1 {
-				text += fmt.Sprintf(" of %d", e.Requests)
-			}
-			text += " at " + e.Time.Format("15:04:05")
-		}
 		kind := followOn()[apiName(e.API)]
-		by[kind] = append(by[kind], text)
+		by[kind] = append(by[kind], e)
 		requests[kind] += e.Requests
 	}
 	for _, kind := range telling(f) {
 		if list := by[kind]; len(list) > 0 {
 			if s.add("follow_"+kind, float64(requests[kind]), 1) {
-				s.say("then %s", few(list, 4))
+				s.say("then %s", followedText(list))
+				s.entries[len(s.entries)-1].vain = !slices.ContainsFunc(list, mayHaveWorked)
 			}
 		}
 	}
+}
+
+// followedText names the operations that followed, by time. Where there is no
+// room for all, those that succeeded are not the ones that are left out.
+func followedText(list []finding.FollowOn) string {
+	chosen := slices.Clone(list)
+	slices.SortStableFunc(chosen, func(a, b finding.FollowOn) int { return cmp.Compare(workedRank(a), workedRank(b)) })
+	chosen = chosen[:min(len(chosen), maxFollowed)]
+	slices.SortStableFunc(chosen, func(a, b finding.FollowOn) int { return a.Time.Compare(b.Time) })
+	texts := make([]string, len(chosen))
+	for i, e := range chosen {
+		texts[i] = e.API.Name + outcomeMark(e)
+		if e.Requests > 1 {
+			texts[i] += fmt.Sprintf(" of %d", e.Requests)
+		}
+		texts[i] += " at " + e.Time.Format("15:04:05")
+	}
+	text := strings.Join(texts, ", ")
+	if rest := len(list) - len(chosen); rest > 0 {
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	return text
+}
+
+// outcomeMark says of an operation, none of whose calls succeeded, what came of
+// it.
+func outcomeMark(e finding.FollowOn) string {
+	switch {
+	case e.Outcome == event.OK:
+		return ""
+	case e.Outcome == event.Denied:
+		return " (refused)"
+	case mayHaveWorked(e):
+		return " (no success logged)"
+	}
+	return " (failed)"
+}
+
+// mayHaveWorked reports whether an operation succeeded, or may have: an
+// activity of Azure of which the log has the beginning alone is of the class
+// that failures without a known code are of, too.
+func mayHaveWorked(e finding.FollowOn) bool {
+	return e.Outcome == event.OK || e.API.Cloud == event.Azure && e.Outcome == event.Other
+}
+
+func workedRank(e finding.FollowOn) int {
+	switch {
+	case e.Outcome == event.OK:
+		return 0
+	case mayHaveWorked(e):
+		return 1
+	}
+	return 2
 }

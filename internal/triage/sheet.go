@@ -43,6 +43,7 @@ type entry struct {
 	factor string
 	points float64
 	text   string
+	vain   bool // nothing that it counts succeeded
 }
 
 // add counts n for a factor, times share. It reports whether the evidence is
@@ -98,7 +99,7 @@ func (s *sheet) judgement() judged {
 	for _, e := range s.entries {
 		p := int(math.Round(e.points))
 		sum += p
-		j.Reasons = append(j.Reasons, finding.Reason{Factor: e.factor, Points: p, Text: e.text})
+		j.Reasons = append(j.Reasons, finding.Reason{Factor: e.factor, Points: p, Text: e.text, NoneSucceeded: e.vain})
 	}
 	slices.SortStableFunc(j.Reasons, func(a, b finding.Reason) int { return b.Points - a.Points })
 	j.limit(sum, 0, 100, "limit", "no priority is below 0 or above 100")
