@@ -103,10 +103,7 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 	if err := c.write(std, walk); err != nil {
 		return err
 	}
-	if read.Lost() {
-		return exit{code: ExitLost}
-	}
-	return nil
+	return errLost(read, byScan)
 }
 
 // check reads the flags before anything else is done.

@@ -79,11 +79,24 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 		}
 		fmt.Fprintf(std.Stderr, "%d profiles%s, in %s; %s not learned\n", header.Profiles, span, c.Output,
 			plural(len(res.Report.Findings)-len(benign), "finding"))
+		tellForgotten(std, header)
 	}
-	if res.Lost() {
-		return exit{code: ExitLost}
+	return errLost(res, byScan)
+}
+
+// tellForgotten says what was too old to be kept: a few profiles of many
+// callers are otherwise a riddle.
+func tellForgotten(std IO, h *hist.Header) {
+	old := h.Forgotten
+	if old.To == 0 {
+		return
 	}
-	return nil
+	callers := "; no caller is lost by it"
+	if old.Callers > 0 {
+		callers = ", and with it " + plural(old.Callers, "caller") + " not seen since"
+	}
+	fmt.Fprintf(std.Stderr, "Left out: %s to %s, more than %s before the newest call%s (--decay DAYS; --decay 0 keeps all)\n",
+		old.From, old.To, plural(h.Decay, "day"), callers)
 }
 
 // free refuses to write over a file other than the baseline that is added to:

@@ -131,10 +131,7 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 			return err
 		}
 	}
-	if res.Lost() {
-		return exit{code: ExitLost}
-	}
-	return nil
+	return errLost(res, byScan)
 }
 
 // ask answers questions from one read of files.

@@ -69,7 +69,7 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 	if err != nil || in.saved != "" {
 		return err
 	}
-	return (&scanCmd{}).verdict(res)
+	return (&scanCmd{}).verdict(res, byScan)
 }
 
 // result scans the logs, or reads what a scan wrote and completes it from the

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -121,7 +120,18 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	if err := c.write(std, res); err != nil {
 		return err
 	}
-	return c.verdict(res)
+	return c.verdict(res, c.lostNamed())
+}
+
+// lostNamed says where this scan names the input that was lost.
+func (c *scanCmd) lostNamed() string {
+	switch {
+	case c.Format == string(report.JSON) && !c.inRows():
+		return "summary.problems names them"
+	case c.Quiet:
+		return "without --quiet they are named"
+	}
+	return "named above"
 }
 
 // inRows reports whether the answer is rows, not findings.
@@ -160,7 +170,8 @@ func (c *scanCmd) parseFailOn() error {
 	return nil
 }
 
-func (c *scanCmd) verdict(res *scan.Result) error {
+// verdict is how a scan ends; named says where lost input is named.
+func (c *scanCmd) verdict(res *scan.Result, named string) error {
 	if c.failOn != nil {
 		if slices.ContainsFunc(res.Report.Findings, func(f finding.Finding) bool { return c.failOn(&f) }) ||
 			slices.ContainsFunc(res.Rows, func(r finding.Row) bool { return c.failOn(&finding.Finding{RiskScore: r.RiskScore}) }) {
@@ -168,12 +179,9 @@ func (c *scanCmd) verdict(res *scan.Result) error {
 		}
 	}
 	if res.Report.Summary.Events == 0 {
-		return exit{ExitLost, errors.New("no audited call of a cloud was in the input: nothing could be found")}
+		return exit{ExitLost, errNothing}
 	}
-	if res.Lost() {
-		return exit{code: ExitLost}
-	}
-	return nil
+	return errLost(res, named)
 }
 
 // write writes the result. Formats for programs say nothing of what was

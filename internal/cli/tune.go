@@ -169,8 +169,5 @@ func (c *tuneCmd) verdict(res *scan.Result, r *tune.Report) error {
 			return exit{ExitFindings, fmt.Errorf("lost by %s: %s", strings.Join(r.Changed, " "), strings.Join(lost, "; "))}
 		}
 	}
-	if res.Lost() {
-		return exit{ExitLost, fmt.Errorf("%s of input lost: vedette scan names them", plural(res.Report.Summary.ProblemsTotal, "piece"))}
-	}
-	return nil
+	return errLost(res, byScan)
 }

@@ -34,6 +34,17 @@ type Header struct {
 	// Benign are the ids of findings that were learned because somebody said
 	// that they are benign.
 	Benign []string `json:"benign,omitempty"`
+
+	// Forgotten is what [Learn] dropped for its age; no file has it.
+	Forgotten Forgotten `json:"-"`
+}
+
+// Forgotten is what was too old for a baseline: callers of whom nothing is
+// left, and the first and the last day that was dropped. Both days are 0 where
+// none was.
+type Forgotten struct {
+	Callers  int
+	From, To Day
 }
 
 // Baseline is a baseline in memory. It is safe for concurrent readers.
@@ -121,11 +132,12 @@ func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, it
 	slices.Sort(benign)
 	h := &Header{Format: Format, Version: Version, Decay: decay, Benign: slices.Compact(benign)}
 	all := All(packs...)
-	first := true
+	first, seenCallers := true, 0
 	for p := range all {
 		if p.Principal == "" {
 			continue
 		}
+		seenCallers++
 		for _, d := range p.Days {
 			if first || d > h.To {
 				h.To = d
@@ -137,7 +149,10 @@ func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, it
 		}
 	}
 	if decay > 0 && !first {
-		h.From = max(h.From, h.To-Day(decay)+1)
+		oldest := h.From
+		if h.From = max(h.From, h.To-Day(decay)+1); oldest < h.From {
+			h.Forgotten.From, h.Forgotten.To = oldest, lastBefore(all, h.From)
+		}
 	}
 	callers := func(yield func(*Profile) bool) {
 		for p := range all {
@@ -162,7 +177,9 @@ func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, it
 	h.Profiles = len(groups)
 	for range callers {
 		h.Profiles++
+		seenCallers--
 	}
+	h.Forgotten.Callers = seenCallers
 	// The sum of an account stands before its callers.
 	return h, func(yield func(*Profile) bool) {
 		next, stop := iter.Pull(All(own))
@@ -185,6 +202,18 @@ func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, it
 			}
 		}
 	}
+}
+
+// lastBefore is the last day before another on which a caller was seen.
+func lastBefore(all iter.Seq[*Profile], day Day) (last Day) {
+	for p := range all {
+		for _, d := range p.Days {
+			if p.Principal != "" && d < day {
+				last = max(last, d)
+			}
+		}
+	}
+	return last
 }
 
 // sum is the profile of many callers in the making. Networks and earlier

@@ -64,6 +64,23 @@ func TestBeforeAndDecay(t *testing.T) {
 	}
 }
 
+// What is too old is counted: who is gone whole, and the days that are.
+func TestForgotten(t *testing.T) {
+	seen := []*Pack{packOf(profile("a", 10, 11), profile("b", 12, 40)), packOf(profile("c", 15), profile("d", 45))}
+	for decay, want := range map[int]Forgotten{
+		0:  {},
+		36: {},
+		35: {From: 10, To: 10},
+		31: {Callers: 1, From: 10, To: 12},
+		10: {Callers: 2, From: 10, To: 15},
+		1:  {Callers: 3, From: 10, To: 40},
+	} {
+		if h, _ := Learn(nil, seen, decay, nil); h.Forgotten != want {
+			t.Errorf("decay of %d days: %+v, want %+v", decay, h.Forgotten, want)
+		}
+	}
+}
+
 func TestDayOf(t *testing.T) {
 	for ns, want := range map[int64]string{0: "1970-01-01", -1: "1969-12-31", 1773705600e9: "2026-03-17"} {
 		if got := DayOf(ns).String(); got != want {
