@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // grant follows a call of IAM that succeeded and says what a user or a role may
@@ -61,12 +62,19 @@ func (a *AWS) grant(ctx context.Context, c awsCall, who userIdentity) {
 func (a *AWS) grants(principal, action string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, actions := range a.granted[principal] {
+	for _, actions := range a.granted[withoutPath(principal)] {
 		if matchesAny(actions, action) {
 			return true
 		}
 	}
 	return false
+}
+
+// withoutPath is an ARN as a call that names a user or role alone implies it:
+// names are unique in an account, whatever the path before them.
+func withoutPath(arn string) string {
+	kind, name, _ := strings.Cut(arn, "/")
+	return kind + "/" + name[strings.LastIndexByte(name, '/')+1:]
 }
 
 // managed is what the default version of a managed policy allows.

@@ -132,3 +132,22 @@ func TestSharingASnapshotIsWrittenInOneForm(t *testing.T) {
 		}
 	}
 }
+
+// TestGrantsWithoutPath: calls name a user alone, whose ARN may have a path.
+func TestGrantsWithoutPath(t *testing.T) {
+	a := &AWS{granted: map[string]map[string][]string{
+		"arn:aws:iam::111122223333:user/ida": {"inline/p": {"ec2:*"}},
+	}}
+	for arn, want := range map[string]bool{
+		"arn:aws:iam::111122223333:user/ida":       true,
+		"arn:aws:iam::111122223333:user/a/b/ida":   true,
+		"arn:aws:iam::111122223333:user/a/b/idata": false,
+		"arn:aws:iam::111122223333:role/ida":       false,
+		"arn:aws:iam::111122223333:root":           false,
+		"":                                         false,
+	} {
+		if got := a.grants(arn, "ec2:DescribeInstances"); got != want {
+			t.Errorf("%s: %v", arn, got)
+		}
+	}
+}
