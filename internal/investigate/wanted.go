@@ -236,19 +236,36 @@ func denials(calls []call, limit int) Denials {
 }
 
 // refusedOver lists what a refused call was about: what the refusal names,
-// else what was asked for.
+// else what was asked for. Some refusals name a pattern (EC2 writes
+// "arn:aws:ec2:eu-west-1:111122223333:instance/*" whichever instance it was);
+// what the call itself named of that kind says more than it does.
 func (c *call) refusedOver() []string {
 	if c.detail == nil {
 		return nil
 	}
-	if c.detail.over != "" {
-		return []string{c.detail.over}
-	}
+	over := c.detail.over
+	kind, pattern := patternKind(over)
 	var list []string
 	for _, r := range c.detail.resources {
-		list = append(list, r.name)
+		if over == "" || pattern && (kind == "" || kind == r.kind) {
+			list = append(list, r.name)
+		}
+	}
+	if len(list) == 0 && over != "" {
+		return []string{over}
 	}
 	return list
+}
+
+// patternKind reports whether a resource that AWS names is each one of a kind,
+// and which kind; "" stands for all there is.
+func patternKind(arn string) (kind string, pattern bool) {
+	if arn == "*" {
+		return "", true
+	}
+	at := strings.LastIndexByte(arn, ':') + 1
+	kind, rest, ok := strings.Cut(arn[at:], "/")
+	return strings.ReplaceAll(kind, "-", " "), ok && at > 0 && rest == "*"
 }
 
 // Resources is what the caller touched, by name.
