@@ -259,7 +259,7 @@ func (p *page) apis(f *finding.Finding, most int) {
 	chosen := chooseAPIs(f, most)
 	shown := chosen.shown
 	if chosen.telling > 0 {
-		p.line("Of " + term.Plural(f.DistinctAPIs, "API") + " " + term.Count(len(shown)) + " are shown: first the " + term.Count(chosen.telling) + " that " +
+		p.line("Of " + term.Plural(f.DistinctAPIs, "API") + " " + term.Count(len(shown)) + " are shown: first " + chosen.firstText() + " that " +
 			tellingText + "; then those with the most calls.")
 		p.blank()
 	}

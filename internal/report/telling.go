@@ -92,6 +92,15 @@ func chooseAPIs(f *finding.Finding, most int) apiChoice {
 // tellingText names what is shown first.
 const tellingText = "were refused, ask for secrets or keys, look at defences, have a part in the priority, or stand in no catalogue"
 
+// firstText says how many of those that tell are shown: "the 6", or "5 of the
+// 27" where not all have room.
+func (c *apiChoice) firstText() string {
+	if c.missed > 0 {
+		return term.Count(c.telling) + " of the " + term.Count(c.telling+c.missed)
+	}
+	return "the " + term.Count(c.telling)
+}
+
 // cutText says what is left out, and "" where nothing is.
 func (c *apiChoice) cutText() string {
 	if c.more <= 0 {

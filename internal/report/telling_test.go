@@ -83,6 +83,7 @@ func TestTellingAPIsAreShown(t *testing.T) {
 func TestExplainShowsTelling(t *testing.T) {
 	for most, want := range map[int][]string{
 		0: {"Of 77 APIs 50 are shown: first the 6 that were refused,", "and 27 more APIs with 3,855 calls, none of them refused, of secrets, keys or defences; --apis all shows them\n", "DescribeRefused"},
+		2: {"Of 77 APIs 2 are shown: first 2 of the 6 that were refused,", "of which 4 tell as much as those above; --apis all shows them"},
 		7: {"Of 77 APIs 7 are shown: first the 6 ", "DescribeThing00", "and 70 more APIs"},
 	} {
 		var out bytes.Buffer

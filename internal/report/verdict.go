@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +26,7 @@ var verdictYAML []byte
 type Verdict struct {
 	Did     string // who did how much of what in how long
 	Unusual string // what stands out, empty where nothing does
+	Tried   string // what was tried afterwards in vain, empty where nothing was
 	First   string // what to do first
 }
 
@@ -32,6 +35,9 @@ func (v Verdict) String() string {
 	text := v.Did
 	if v.Unusual != "" {
 		text += "; what stands out: " + v.Unusual
+	}
+	if v.Tried != "" {
+		text += "; " + v.Tried
 	}
 	return text + "; first, " + v.First + "."
 }
@@ -44,20 +50,28 @@ type advice struct {
 	// History are factors that hold the burst against what was before.
 	History []string `yaml:"history"`
 	Telling telling  `yaml:"telling"`
+	// Tried says of factors of what followed what was tried.
+	Tried map[string]string `yaml:"tried"`
+	// Calm are levels at which a row says what it has for them.
+	Calm []string `yaml:"calm"`
 	// First is what to do first: the first row counts of which each condition
 	// holds.
 	First []firstStep `yaml:"first"`
 }
 
 type firstStep struct {
-	Factor string   `yaml:"factor"` // a reason of the finding, with points
+	Factor string   `yaml:"factor"` // a reason of the finding, with points, of which something succeeded
 	Kinds  []string `yaml:"kinds"`  // kinds of actor
 	Aside  bool     `yaml:"aside"`  // the finding is put aside
 	Chain  bool     `yaml:"chain"`  // who obtained the session is known
 	// Answered says that not every call was refused.
 	Answered bool   `yaml:"answered"`
 	Say      string `yaml:"say"`
-	say      *template.Template
+	// Calm is said in its place at the levels of advice.Calm; empty says the
+	// same at all.
+	Calm string `yaml:"calm"`
+
+	say, calm *template.Template
 }
 
 var adviceData = sync.OnceValue(func() *advice {
@@ -76,8 +90,10 @@ func loadAdvice(data []byte) (*advice, error) {
 	}
 	for i := range a.First {
 		s := &a.First[i]
-		var err error
-		if s.say, err = template.New("say").Option("missingkey=error").Parse(s.Say); err != nil {
+		var errs [2]error
+		s.say, errs[0] = template.New("say").Option("missingkey=error").Parse(s.Say)
+		s.calm, errs[1] = template.New("calm").Option("missingkey=error").Parse(cmp.Or(s.Calm, s.Say))
+		if err := errors.Join(errs[:]...); err != nil {
 			return nil, fmt.Errorf("verdict.yaml: what to do first, row %d: %w", i+1, err)
 		}
 	}
@@ -88,7 +104,7 @@ func loadAdvice(data []byte) (*advice, error) {
 }
 
 func (s *firstStep) fits(f *finding.Finding) bool {
-	has := func(r finding.Reason) bool { return r.Factor == s.Factor && r.Points > 0 }
+	has := func(r finding.Reason) bool { return r.Factor == s.Factor && r.Points > 0 && !r.NoneSucceeded }
 	return (s.Factor == "" || slices.ContainsFunc(f.Reasons, has)) &&
 		(len(s.Kinds) == 0 || slices.Contains(s.Kinds, f.Actor.Kind)) &&
 		(!s.Aside || f.Aside != "") && (!s.Chain || len(f.Chain) > 0) &&
@@ -97,7 +113,7 @@ func (s *firstStep) fits(f *finding.Finding) bool {
 
 // VerdictOf says what a finding comes to.
 func VerdictOf(f *finding.Finding) Verdict {
-	return Verdict{Did: did(f), Unusual: unusual(f), First: first(f)}
+	return Verdict{Did: did(f), Unusual: unusual(f), Tried: tried(f), First: first(f)}
 }
 
 // did says who did how much of what in how long.
@@ -168,11 +184,30 @@ func unusual(f *finding.Finding) string {
 	return strings.Join(texts, ", and ")
 }
 
+// tried says what was tried afterwards and did not succeed.
+func tried(f *finding.Finding) string {
+	var list []string
+	for _, r := range f.Reasons {
+		if what := adviceData().Tried[r.Factor]; what != "" && r.NoneSucceeded {
+			list = append(list, what)
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "it tried afterwards " + series(list, len(list), "") + ", and did not succeed"
+}
+
 // first says what to do first.
 func first(f *finding.Finding) string {
 	values := struct{ Who, Key, From, FromKey, Owner string }{Who: bareName(f), Owner: f.Actor.Owner}
-	if len(f.Keys) > 0 {
-		values.Key = f.Keys[0].Name
+	// Keys that begin with AKIA are those that can be disabled ("IAM identifiers",
+	// IAM User Guide); temporary ones end by themselves.
+	for _, k := range f.Keys {
+		if strings.HasPrefix(k.Name, "AKIA") {
+			values.Key = k.Name
+			break
+		}
 	}
 	if len(f.Chain) > 0 {
 		values.From, values.FromKey = short(f.Chain[0].From, f.Cloud.Account.ID), f.Chain[0].FromKey
@@ -185,8 +220,12 @@ func first(f *finding.Finding) string {
 		if !s.fits(f) {
 			continue
 		}
+		say := s.say
+		if slices.Contains(adviceData().Calm, f.Level) {
+			say = s.calm
+		}
 		var b strings.Builder
-		if err := s.say.Execute(&b, values); err != nil {
+		if err := say.Execute(&b, values); err != nil {
 			panic(err) // a test executes each row
 		}
 		return b.String()
