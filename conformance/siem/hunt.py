@@ -74,6 +74,7 @@ class Engine:
     """An engine with its client in bin, which hunts find by name."""
     dialect_args = []
     few = False  # a client of Java, which takes long to start: fewer questions
+    goes_on = True  # past text that is no time, which elsewhere ends a query
 
     def __init__(self, work):
         self.work, self.bin = work, os.path.join(work, "bin")
@@ -122,6 +123,7 @@ class DuckDB(Engine):
 
 class PostgreSQL(Engine):
     name = "psql"
+    goes_on = False
 
     def __init__(self, work):
         super().__init__(work)
@@ -316,6 +318,18 @@ def hunt(program, engine, *args, detection="T1580", connect=True):
     return json.loads(out.stdout)
 
 
+def untimed(trail):
+    """Copies of records whose times are none; they are in no window."""
+    out = []
+    for i, r in enumerate(trail[:60]):
+        r = dict(r)
+        for member in ("eventTime", "time", "timestamp"):
+            if member in r:
+                r[member] = ("redacted", "")[i % 2]
+        out.append(r)
+    return out
+
+
 def within(rows, since, until):
     return [r for r in rows if (not since or when(r["LastSeen"]) >= when(since)) and (not until or when(r["FirstSeen"]) < when(until))]
 
@@ -398,7 +412,8 @@ def main():
             os.chmod(e.work, 0o755)
             few = a.few or e.few
             some = [c for c in named if c[0] in ("quotes", "unicode", "nulls", "versions")] if few else named
-            e.load({"": trail, **{f"c{i}_": rows for i, (_, rows, *_) in enumerate(some)}})
+            untold = {"u_": trail + untimed(trail)} if e.goes_on else {}
+            e.load({"": trail, **untold, **{f"c{i}_": rows for i, (_, rows, *_) in enumerate(some)}})
             asked, rows, faults = 0, 0, 0
 
             def check(label, got, wanted):
@@ -410,6 +425,8 @@ def main():
                 of = [t for t in e.tables(f"c{i}_")]
                 got = hunt(program, e, *of, detection=detection or "T1580")
                 check(f"case {name}", got, wanted)
+            if untold:
+                check("records without a time", hunt(program, e, *e.tables("u_")), want["rows"])
             own = e.tables("") if e.dialect_args else []
             for name, (args, _) in ASKED.items():
                 check(name, hunt(program, e, *own, *args), want[name])
@@ -424,6 +441,8 @@ def main():
                 faults += 1
                 print(f"{which}, overlapping: other bursts")
             if which == "duckdb":
+                with open(os.path.join(files, "untimed.jsonl"), "w") as f:
+                    f.writelines(json.dumps(r) + "\n" for r in untimed(trail))
                 for name, (args, _) in ASKED.items():
                     check(f"files, {name}", hunt(program, e, "--from", files, *args, connect=False), want[name])
             if a.docs and which in DOCUMENTED:

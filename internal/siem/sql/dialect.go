@@ -16,7 +16,10 @@ type dialect struct {
 	// where it is absent; path has the members from the outside in.
 	text func(path []string) string
 	// time reads an RFC 3339 time, in UTC.
-	time    func(expr string) string
+	time func(expr string) string
+	// tried is time where what is none becomes NULL instead of ending the
+	// statement; nil where the dialect has nothing that does so.
+	tried   func(expr string) string
 	match   func(expr, re string) string
 	replace func(expr, re, with string) string
 	// group writes a back reference to a group of a regular expression.
@@ -141,6 +144,7 @@ func dialects() []*dialect {
 		text:  func(p []string) string { return "json_extract_scalar(record, " + ansi(bracketPath(p)) + ")" },
 		json:  func(p []string) string { return "json_format(json_extract(record, " + ansi(bracketPath(p)) + "))" },
 		time:  func(x string) string { return "from_iso8601_timestamp_nanos(" + x + ")" },
+		tried: func(x string) string { return "try(from_iso8601_timestamp_nanos(" + x + "))" },
 		match: func(x, re string) string { return "regexp_like(" + x + ", " + ansi(re) + ")" },
 		replace: func(x, re, with string) string {
 			return "regexp_replace(" + x + ", " + ansi(re) + ", " + ansi(with) + ")"
@@ -159,12 +163,14 @@ func dialects() []*dialect {
 	athena.name, athena.product = "athena", "Amazon Athena (SQL)"
 	athena.text, athena.json = hive, nil
 	athena.time = func(x string) string { return "from_iso8601_timestamp(" + x + ")" }
+	athena.tried = func(x string) string { return "try(from_iso8601_timestamp(" + x + "))" }
 	trino.name, trino.product = "trino", "Trino (SQL)"
 	return []*dialect{
 		{
 			name: "duckdb", product: "DuckDB (SQL)",
 			text:  func(p []string) string { return "record->>" + ansi(jsonPath(p)) },
 			time:  func(x string) string { return "CAST(" + x + " AS TIMESTAMP)" },
+			tried: func(x string) string { return "TRY_CAST(" + x + " AS TIMESTAMP)" },
 			match: func(x, re string) string { return "regexp_matches(" + x + ", " + ansi(re) + ")" },
 			replace: func(x, re, with string) string {
 				return "regexp_replace(" + x + ", " + ansi(re) + ", " + ansi(with) + ", 'g')"
@@ -202,6 +208,7 @@ func dialects() []*dialect {
 			text:  func(p []string) string { return "JSONExtractString(record, " + list(p, bytewise) + ")" },
 			json:  func(p []string) string { return "JSONExtractRaw(record, " + list(p, bytewise) + ")" },
 			time:  func(x string) string { return "parseDateTime64BestEffort(" + x + ", 6, 'UTC')" },
+			tried: func(x string) string { return "parseDateTime64BestEffortOrNull(" + x + ", 6, 'UTC')" },
 			match: func(x, re string) string { return "match(" + x + ", " + bytewise(re) + ")" },
 			replace: func(x, re, with string) string {
 				return "replaceRegexpAll(" + x + ", " + bytewise(re) + ", " + bytewise(with) + ")"
@@ -220,6 +227,7 @@ func dialects() []*dialect {
 			name: "spark", product: "Apache Spark (SQL)",
 			text:  func(p []string) string { return "get_json_object(record, " + backslashed(bracketed(p, "'")) + ")" },
 			time:  func(x string) string { return "to_timestamp(" + x + ")" },
+			tried: func(x string) string { return "try_cast(" + x + " AS TIMESTAMP)" },
 			match: func(x, re string) string { return "rlike(" + x + ", " + backslashed(re) + ")" },
 			replace: func(x, re, with string) string {
 				return "regexp_replace(" + x + ", " + backslashed(re) + ", " + backslashed(with) + ")"
@@ -238,9 +246,13 @@ func dialects() []*dialect {
 		&trino,
 		{
 			name: "bigquery", product: "Google BigQuery (SQL)",
-			text:  func(p []string) string { return "JSON_VALUE(record, " + backslashed(jsonPath(p)) + ")" },
-			json:  func(p []string) string { return "TO_JSON_STRING(JSON_QUERY(record, " + backslashed(jsonPath(p)) + "))" },
-			time:  func(x string) string { return "TIMESTAMP(" + x + ")" },
+			text: func(p []string) string { return "JSON_VALUE(record, " + backslashed(jsonPath(p)) + ")" },
+			json: func(p []string) string { return "TO_JSON_STRING(JSON_QUERY(record, " + backslashed(jsonPath(p)) + "))" },
+			time: func(x string) string { return "TIMESTAMP(" + x + ")" },
+			// Its times end at the microsecond, and text that goes on is none.
+			tried: func(x string) string {
+				return "SAFE_CAST(REGEXP_REPLACE(" + x + ", " + backslashed(`([.][0-9]{6})[0-9]+`) + ", " + backslashed(`\1`) + ") AS TIMESTAMP)"
+			},
 			match: func(x, re string) string { return "REGEXP_CONTAINS(" + x + ", " + backslashed(re) + ")" },
 			replace: func(x, re, with string) string {
 				return "REGEXP_REPLACE(" + x + ", " + backslashed(re) + ", " + backslashed(with) + ")"

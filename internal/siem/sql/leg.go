@@ -112,6 +112,9 @@ func (p *printer) leg(l *siem.Leg, m *siem.LogMap) error {
 	}
 	p.line("  ) AS logged")
 	p.line("  WHERE %s", p.selection(l))
+	if p.d.tried != nil {
+		p.line("    AND ts IS NOT NULL") // a record without a time is in no window
+	}
 	for _, w := range p.within("ts") {
 		p.line("    AND %s", w)
 	}

@@ -159,6 +159,9 @@ func (p *asking) calls(at siem.AskedPlace) error {
 	p.line("    ) AS logged")
 	p.line("  ) AS said")
 	p.line("  WHERE %s", p.selection(&siem.Leg{Log: at.Log, Select: at.Select}))
+	if p.d.tried != nil {
+		p.line("    AND ts IS NOT NULL")
+	}
 	for _, f := range question.Fields() {
 		if re, ok := at.Calls.Where[f]; ok {
 			p.line("    AND %s", p.d.match(fieldColumn(f), re))

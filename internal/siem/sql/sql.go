@@ -135,8 +135,12 @@ func (p *printer) expand(m *siem.LogMap, what, expr string) (string, error) {
 	if asJSON == nil {
 		asJSON = d.text
 	}
+	moment := d.tried
+	if moment == nil {
+		moment = d.time
+	}
 	t, err := template.New(what).Option("missingkey=error").Funcs(template.FuncMap{
-		"text": read(d.text), "json": read(asJSON), "time": d.time, "match": d.match,
+		"text": read(d.text), "json": read(asJSON), "time": moment, "match": d.match,
 		"replace": func(x, re, with string) string { return d.replace(x, re, d.group(with)) },
 		"since":   p.since, "until": p.until,
 	}).Parse(expr)

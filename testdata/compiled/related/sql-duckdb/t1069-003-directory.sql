@@ -20,7 +20,7 @@ WITH calls AS (
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       'graph.microsoft.com' AS service,
       lower(concat(coalesce(record->>'$.properties.requestMethod', ''), ' ',
         regexp_replace(regexp_replace(regexp_replace(coalesce(record->>'$.properties.requestUri', ''), '^https?://[^/]*|[?].*$', '', 'g'), '^/(v1[.]0|beta)', '', 'g'), '/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|/[^/]+@[^/]+', '/{id}', 'g'))) AS name,
@@ -33,6 +33,7 @@ WITH calls AS (
     FROM azure_graph
   ) AS logged
   WHERE (service = 'graph.microsoft.com' AND name IN ('get /applications/{id}/owners', 'get /devices/{id}/registeredowners', 'get /directoryroles', 'get /directoryroles/{id}', 'get /directoryroles/{id}/members', 'get /directoryroletemplates', 'get /groups', 'get /groups/{id}/approleassignments', 'get /groups/{id}/memberof', 'get /groups/{id}/members', 'get /groups/{id}/owners', 'get /groups/{id}/transitivemembers', 'get /oauth2permissiongrants', 'get /rolemanagement/directory/roleassignments', 'get /rolemanagement/directory/roleassignmentscheduleinstances', 'get /rolemanagement/directory/roleassignmentschedules', 'get /rolemanagement/directory/roledefinitions', 'get /rolemanagement/directory/roleeligibilityscheduleinstances', 'get /rolemanagement/directory/roleeligibilityschedules', 'get /serviceprincipals/{id}/approleassignedto', 'get /serviceprincipals/{id}/approleassignments', 'get /serviceprincipals/{id}/memberof', 'get /serviceprincipals/{id}/oauth2permissiongrants', 'get /serviceprincipals/{id}/ownedobjects', 'get /serviceprincipals/{id}/owners', 'get /users/{id}/approleassignments', 'get /users/{id}/oauth2permissiongrants', 'post /directoryobjects/getbyids', 'post /users/{id}/checkmembergroups', 'post /users/{id}/getmembergroups', 'post /users/{id}/getmemberobjects'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

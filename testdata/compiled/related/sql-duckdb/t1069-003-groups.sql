@@ -24,7 +24,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -58,11 +58,12 @@ WITH calls AS (
       OR service = 'organizations.amazonaws.com' AND name IN ('DescribeEffectivePolicy', 'DescribePolicy', 'DescribeResourcePolicy', 'ListPolicies', 'ListPoliciesForTarget', 'ListTargetsForPolicy')
       OR service = 'quicksight.amazonaws.com' AND name = 'ListIAMPolicyAssignmentsForUser'
       OR service = 'sso.amazonaws.com' AND name = 'ListAccountRoles')
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
       CASE
@@ -79,11 +80,12 @@ WITH calls AS (
     WHERE coalesce(record->>'$.resultType', '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
   ) AS logged
   WHERE (service = 'microsoft.authorization' AND name = 'checkaccess/action')
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -131,6 +133,7 @@ WITH calls AS (
       OR service = 'secretmanager.googleapis.com' AND name IN ('google.cloud.secretmanager.SecretManagerService.GetIamPolicy', 'google.cloud.secrets.SecretManagerService.GetIamPolicy')
       OR service = 'servicedirectory.googleapis.com' AND name = 'google.cloud.servicedirectory.RegistrationService.GetIamPolicy'
       OR service = 'sourcerepo.googleapis.com' AND name = 'google.devtools.sourcerepo.SourceRepo.GetIamPolicy')
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

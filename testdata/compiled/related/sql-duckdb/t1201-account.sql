@@ -15,7 +15,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -45,6 +45,7 @@ WITH calls AS (
           OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
   ) AS logged
   WHERE (service = 'iam.amazonaws.com' AND name = 'GetAccountPasswordPolicy')
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

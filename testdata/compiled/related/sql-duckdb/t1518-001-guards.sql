@@ -20,7 +20,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -65,11 +65,12 @@ WITH calls AS (
       OR service = 'securitylake.amazonaws.com' AND name IN ('ListDataLakes', 'ListSubscribers')
       OR service = 'shield.amazonaws.com' AND name IN ('DescribeEmergencyContactSettings', 'DescribeProtection', 'DescribeSubscription', 'GetSubscriptionState', 'ListProtections')
       OR service = 'wafv2.amazonaws.com' AND name IN ('GetLoggingConfiguration', 'GetWebACL', 'ListIPSets', 'ListResourcesForWebACL', 'ListRuleGroups', 'ListWebACLs'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -89,6 +90,7 @@ WITH calls AS (
       OR service = 'logging.googleapis.com' AND name IN ('google.logging.ConfigServiceV2.GetBucket', 'google.logging.ConfigServiceV2.GetCmekSettings', 'google.logging.ConfigServiceV2.GetExclusion', 'google.logging.ConfigServiceV2.GetLink', 'google.logging.ConfigServiceV2.GetSink', 'google.logging.ConfigServiceV2.GetView', 'google.logging.ConfigServiceV2.ListBuckets', 'google.logging.ConfigServiceV2.ListExclusions', 'google.logging.ConfigServiceV2.ListLinks', 'google.logging.ConfigServiceV2.ListSinks', 'google.logging.LoggingServiceV2.ListLogViews', 'google.logging.LoggingServiceV2.ListResourceKeys', 'google.logging.LoggingServiceV2.ListResourceValues', 'google.logging.MetricsServiceV2.GetLogMetric', 'google.logging.MetricsServiceV2.ListLogMetrics')
       OR service = 'orgpolicy.googleapis.com' AND name IN ('google.cloud.orgpolicy.OrgPolicy.ListConstraints', 'google.cloud.orgpolicy.OrgPolicy.ListPolicies')
       OR service = 'securitycenter.googleapis.com' AND name IN ('google.cloud.securitycenter.SecurityCenter.GetBigQueryExport', 'google.cloud.securitycenter.SecurityCenter.GetFindingExplanation', 'google.cloud.securitycenter.SecurityCenter.GetMuteConfig', 'google.cloud.securitycenter.SecurityCenter.GetNotificationConfig', 'google.cloud.securitycenter.SecurityCenter.ListAssets', 'google.cloud.securitycenter.SecurityCenter.ListEffectiveEventThreatDetectionCustomModules', 'google.cloud.securitycenter.SecurityCenter.ListFindings', 'google.cloud.securitycenter.SecurityCenter.ListMuteConfigs', 'google.cloud.securitycenter.SecurityCenter.ListNotificationConfigs', 'google.cloud.securitycenter.SecurityCenter.ListSources', 'google.cloud.securitycenter.settings.Settings.GetContainerThreatDetectionSettings', 'google.cloud.securitycenter.settings.Settings.GetEventThreatDetectionSettings', 'google.cloud.securitycenter.settings.Settings.GetIntegratedVulnerabilityScannerSettings', 'google.cloud.securitycenter.settings.Settings.GetRapidVulnerabilityDetectionSettings', 'google.cloud.securitycenter.settings.Settings.GetSecurityCenterSettings', 'google.cloud.securitycenter.settings.Settings.GetSecurityHealthAnalyticsSettings', 'google.cloud.securitycenter.settings.Settings.GetUserInterfaceMetadata', 'google.cloud.securitycenter.settings.Settings.GetWebSecurityScannerSettings'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

@@ -20,7 +20,7 @@ WITH calls AS (
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
       CASE
@@ -45,6 +45,7 @@ WITH calls AS (
       OR service = 'microsoft.machinelearningservices' AND name = 'workspaces/listkeys/action'
       OR service = 'microsoft.servicebus' AND name = 'namespaces/authorizationrules/listkeys/action'
       OR service = 'microsoft.web' AND name IN ('sites/functions/listkeys/action', 'sites/host/listkeys/action'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

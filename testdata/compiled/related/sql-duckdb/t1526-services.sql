@@ -21,7 +21,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -63,11 +63,12 @@ WITH calls AS (
       OR service = 'lambda.amazonaws.com' AND name = 'ListFunctions'
       OR service = 'sagemaker.amazonaws.com' AND name = 'ListEndpoints'
       OR service = 'servicecatalog-appregistry.amazonaws.com' AND name = 'ListApplications')
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -91,6 +92,7 @@ WITH calls AS (
       OR service = 'run.googleapis.com' AND name IN ('google.cloud.run.Jobs.ListJobs', 'google.cloud.run.Services.ListServices')
       OR service = 'serviceusage.googleapis.com' AND name = 'google.api.serviceusage.ServiceUsage.ListServices'
       OR service = 'workflows.googleapis.com' AND name = 'google.cloud.workflows.Workflows.ListWorkflows')
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

@@ -25,7 +25,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -61,11 +61,12 @@ WITH calls AS (
       OR service = 'freetier.amazonaws.com' AND name = 'GetFreeTierUsage'
       OR service = 'health.amazonaws.com' AND name IN ('DescribeEventAggregates', 'DescribeEvents')
       OR service = 'notifications.amazonaws.com' AND name = 'ListNotificationHubs')
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
       CASE
@@ -82,11 +83,12 @@ WITH calls AS (
     WHERE coalesce(record->>'$.resultType', '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
   ) AS logged
   WHERE (service = 'microsoft.costmanagement' AND name IN ('generatecostdetailsreport/action', 'query/action'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -103,6 +105,7 @@ WITH calls AS (
       AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
   ) AS logged
   WHERE (service = 'cloudbilling.googleapis.com' AND name IN ('GetProjectBillingInfo', 'GetResourceBillingInfo', 'GetResourceBillingInfoBatch', 'google.cloud.billing.CloudBilling.ListBillingAccounts'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

@@ -21,7 +21,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -54,11 +54,12 @@ WITH calls AS (
       OR service = 'ecr.amazonaws.com' AND name IN ('DescribeImageScanFindings', 'DescribeImages', 'DescribeRegistry', 'DescribeRepositories', 'GetLifecyclePolicy', 'GetRegistryPolicy', 'GetRepositoryPolicy', 'ListImages')
       OR service = 'ecs.amazonaws.com' AND name IN ('DescribeCapacityProviders', 'DescribeClusters', 'DescribeContainerInstances', 'DescribeServices', 'DescribeTaskDefinition', 'DescribeTasks', 'ListAccountSettings', 'ListClusters', 'ListContainerInstances', 'ListServices', 'ListTaskDefinitionFamilies', 'ListTaskDefinitions', 'ListTasks')
       OR service = 'eks.amazonaws.com' AND name IN ('DescribeAccessEntry', 'DescribeCluster', 'DescribeNodegroup', 'ListAccessEntries', 'ListAddons', 'ListAssociatedAccessPolicies', 'ListClusters', 'ListFargateProfiles', 'ListIdentityProviderConfigs', 'ListNodegroups', 'ListPodIdentityAssociations', 'ListUpdates'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -77,6 +78,7 @@ WITH calls AS (
   WHERE (service = 'artifactregistry.googleapis.com' AND name IN ('google.devtools.artifactregistry.ArtifactRegistry.GetDockerImage', 'google.devtools.artifactregistry.ArtifactRegistry.GetFile', 'google.devtools.artifactregistry.ArtifactRegistry.GetMavenArtifact', 'google.devtools.artifactregistry.ArtifactRegistry.GetNpmPackage', 'google.devtools.artifactregistry.ArtifactRegistry.GetPackage', 'google.devtools.artifactregistry.ArtifactRegistry.GetProjectSettings', 'google.devtools.artifactregistry.ArtifactRegistry.GetPythonPackage', 'google.devtools.artifactregistry.ArtifactRegistry.GetRepository', 'google.devtools.artifactregistry.ArtifactRegistry.GetTag', 'google.devtools.artifactregistry.ArtifactRegistry.GetVPCSCConfig', 'google.devtools.artifactregistry.ArtifactRegistry.GetVersion', 'google.devtools.artifactregistry.ArtifactRegistry.ListDockerImages', 'google.devtools.artifactregistry.ArtifactRegistry.ListFiles', 'google.devtools.artifactregistry.ArtifactRegistry.ListMavenArtifacts', 'google.devtools.artifactregistry.ArtifactRegistry.ListNpmPackages', 'google.devtools.artifactregistry.ArtifactRegistry.ListPackages', 'google.devtools.artifactregistry.ArtifactRegistry.ListPythonPackages', 'google.devtools.artifactregistry.ArtifactRegistry.ListRepositories', 'google.devtools.artifactregistry.ArtifactRegistry.ListTags', 'google.devtools.artifactregistry.ArtifactRegistry.ListVersions')
       OR service = 'container.googleapis.com' AND name IN ('google.container.ClusterManager.GetCluster', 'google.container.ClusterManager.GetServerConfig', 'google.container.ClusterManager.ListClusters', 'google.container.ClusterManager.ListNodePools')
       OR service = 'gkehub.googleapis.com' AND name IN ('google.cloud.gkehub.GkeHub.GetFeature', 'google.cloud.gkehub.GkeHub.GetFleet', 'google.cloud.gkehub.GkeHub.GetMembership', 'google.cloud.gkehub.GkeHub.GetMembershipBinding', 'google.cloud.gkehub.GkeHub.GetMembershipRBACRoleBinding', 'google.cloud.gkehub.GkeHub.GetNamespace', 'google.cloud.gkehub.GkeHub.GetRBACRoleBinding', 'google.cloud.gkehub.GkeHub.GetScope', 'google.cloud.gkehub.GkeHub.ListFeatures', 'google.cloud.gkehub.GkeHub.ListMembershipBindings', 'google.cloud.gkehub.GkeHub.ListMembershipRBACRoleBindings', 'google.cloud.gkehub.GkeHub.ListMemberships', 'google.cloud.gkehub.GkeHub.ListNamespaces', 'google.cloud.gkehub.GkeHub.ListRBACRoleBindings', 'google.cloud.gkehub.GkeHub.ListScopes', 'google.cloud.gkehub.GkeHubMembershipService.GetMembership', 'google.cloud.gkehub.GkeHubMembershipService.ListMemberships'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

@@ -21,7 +21,7 @@ WITH calls AS (
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
       CASE
@@ -39,6 +39,7 @@ WITH calls AS (
     WHERE coalesce(record->>'$.resultType', '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
   ) AS logged
   WHERE (regexp_matches(name, '/(listclusteradmincredential|listclusterusercredential|listcredential|listcredentials)/action$'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

@@ -28,7 +28,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -59,11 +59,12 @@ WITH calls AS (
           OR regexp_matches(coalesce(record->>'$.sourceIPAddress', ''), '^AWS Internal$|[.]amazonaws[.]com([.]cn)?$'))
   ) AS logged
   WHERE (regexp_matches(name, '^([Ll]ist(Buckets|MultipartUploads|ObjectVersions|Objects|SnapshotBlocks))$'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '/.*$', '', 'g')) AS service,
       lower(regexp_replace(coalesce(record->>'$.operationName', ''), '^[^/]*/', '', 'g')) AS name,
       CASE
@@ -81,11 +82,12 @@ WITH calls AS (
     WHERE coalesce(record->>'$.resultType', '') NOT IN ('Start', 'Started', 'Accept', 'Accepted')
   ) AS logged
   WHERE (service = 'microsoft.storage' AND name = 'storageaccounts/listkeys/action')
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
       'microsoft.storage' AS service,
       lower(coalesce(record->>'$.operationName', '')) AS name,
       CASE
@@ -103,11 +105,12 @@ WITH calls AS (
     FROM azure_storage
   ) AS logged
   WHERE (regexp_matches(name, '^(findblobsbytags|listblobs|listcontainers|listfilesanddirectories|listfilesystemdir|listfilesystems|listqueues|listshares|listtables|querytables)$'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -125,6 +128,7 @@ WITH calls AS (
       AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
   ) AS logged
   WHERE (service = 'storage.googleapis.com' AND name IN ('google.storage.objects.list', 'storage.buckets.list', 'storage.objects.list'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

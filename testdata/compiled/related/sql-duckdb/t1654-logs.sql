@@ -20,7 +20,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.eventSource', '')) AS service,
       regexp_replace(coalesce(record->>'$.eventName', ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '', 'g') AS name,
       CASE
@@ -53,11 +53,12 @@ WITH calls AS (
       OR service = 'ec2.amazonaws.com' AND name = 'DescribeFlowLogs'
       OR service = 'logs.amazonaws.com' AND name IN ('DescribeDestinations', 'DescribeLogGroups', 'DescribeLogStreams', 'DescribeMetricFilters', 'DescribeResourcePolicies', 'DescribeSubscriptionFilters', 'FilterLogEvents', 'GetLogEvents', 'GetLogObject', 'GetLogRecord', 'GetQueryResults', 'ListTagsLogGroup', 'StartLiveTail', 'StartQuery')
       OR service = 'rds.amazonaws.com' AND name IN ('DownloadCompleteDBLogFile', 'DownloadDBLogFilePortion'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(coalesce(record->>'$.timestamp', '') AS TIMESTAMP) AS ts,
       lower(coalesce(record->>'$.protoPayload.serviceName', '')) AS service,
       regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.methodName', ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', '', 'g'), '[.]v[0-9]+[a-z0-9]*[.]', '.', 'g') AS name,
       CASE
@@ -74,6 +75,7 @@ WITH calls AS (
       AND NOT (regexp_matches(coalesce(record->>'$.protoPayload.authenticationInfo.principalEmail', ''), '@(cloudservices|[a-z0-9-]+[.]google[.]com|gcp-sa-[a-z0-9-]+)[.]?.*[.]gserviceaccount[.]com$'))
   ) AS logged
   WHERE (service = 'logging.googleapis.com' AND name IN ('google.logging.ConfigServiceV2.ListBuckets', 'google.logging.ConfigServiceV2.ListExclusions', 'google.logging.ConfigServiceV2.ListLinks', 'google.logging.ConfigServiceV2.ListSinks', 'google.logging.LoggingServiceV2.ListLogEntries', 'google.logging.LoggingServiceV2.ListLogViews', 'google.logging.LoggingServiceV2.ListLogs', 'google.logging.MetricsServiceV2.ListLogMetrics'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

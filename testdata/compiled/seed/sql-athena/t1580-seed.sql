@@ -24,7 +24,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, name AS api, region, address, event_id
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(eventtime, '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(eventtime, ''))) AS ts,
       coalesce(eventname, '') AS name,
       coalesce(useridentity.arn, '') AS caller,
       coalesce(useridentity.accountid, '') AS account,
@@ -35,11 +35,12 @@ WITH calls AS (
   ) AS logged
   WHERE name IN ('DescribeInstances', 'DescribeVolumes', 'DescribeSnapshots', 'DescribeImages', 'ListBuckets', 'HeadBucket', 'GetPublicAccessBlock', 'GetBucketAcl', 'GetBucketPolicy', 'DescribeDBInstances', 'DescribeDBClusters', 'DescribeDBSnapshots', 'DescribeSecurityGroups', 'DescribeVpcs', 'DescribeSubnets', 'DescribeNetworkInterfaces', 'DescribeRouteTables', 'DescribeInternetGateways', 'ListFunctions', 'ListTables', 'DescribeClusters', 'GetCallerIdentity', 'ListRoles', 'ListUsers', 'DescribeLoadBalancers', 'DescribeAutoScalingGroups', 'DescribeKeyPairs')
     AND caller <> ''
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, name AS api, region, address, event_id
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), ''))) AS ts,
       coalesce(json_extract_scalar(record, '$["operationName"]'), '') AS name,
       coalesce(json_extract_scalar(record, '$["identity"]["claims"]["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"]'), '') AS caller,
       regexp_replace(coalesce(json_extract_scalar(record, '$["resourceId"]'), ''), '^/[^/]*/([^/]*).*$', '$1') AS account,
@@ -50,6 +51,7 @@ WITH calls AS (
     WHERE coalesce(json_extract_scalar(record, '$["resultType"]'), '') = 'Success'
   ) AS logged
   WHERE lower(name) IN ('microsoft.compute/virtualmachines/read', 'microsoft.storage/storageaccounts/read', 'microsoft.sql/servers/read', 'microsoft.network/virtualnetworks/read', 'microsoft.keyvault/vaults/read', 'microsoft.containerservice/managedclusters/read', 'microsoft.resources/subscriptions/resources/read')
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

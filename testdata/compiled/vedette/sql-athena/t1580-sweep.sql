@@ -31,7 +31,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(eventtime, '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(eventtime, ''))) AS ts,
       lower(coalesce(eventsource, '')) AS service,
       regexp_replace(coalesce(eventname, ''), '(20[0-9]{6}|20[0-9]{2}_[0-9]{2}_[0-9]{2})(v[0-9]+)?$', '') AS name,
       CASE
@@ -63,11 +63,12 @@ WITH calls AS (
   ) AS logged
   WHERE (regexp_like(name, '^(([Bb]atchGet|[Dd]escribe|[Gg]et|[Hh]ead|[Ll]ist|[Ll]ookup|[Ss]earch|[Ss]imulate|[Vv]iew)([^a-z.][A-Za-z0-9_]*)?|[Gg]enerate(CredentialReport|ServiceLastAccessedDetails)|[Ss]elect[A-Za-z0-9_]*[Cc]onfig)$')
     AND NOT (regexp_like(name, '^(([Gg]etCredentials|[Gg]etDownload|[Gg]etInstanceAccess)([^a-z.][A-Za-z0-9_]*)?|[Bb]atch(GetImage|GetItem|GetRecord|GetSecretValue)|[Gg]et(AuthorizationToken|Blob|ClusterCredentialsWithIAM|Configuration|DataAccess|File|Folder|Id|Item|JobOutput|LatestConfiguration|LogEvents|LogObject|LogRecord|MetricData|MetricStatistics|Object|ObjectAttributes|ObjectTagging|ObjectTorrent|OpenIdTokenForDeveloperIdentity|PackageVersionAsset|PackageVersionReadme|Parameter|ParameterHistory|Parameters|ParametersByPath|PublicKey|QueryResults|Record|Records|SecretValue|ShardIterator|SnapshotBlock|StatementResult)|[Ss]electObjectContent|[Gg]et[A-Za-z0-9_]*([Cc]redentials|[Pp]assword|[Ss]ecretValue|[Tt]oken))$')))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), ''))) AS ts,
       lower(regexp_replace(coalesce(json_extract_scalar(record, '$["operationName"]'), ''), '/.*$', '')) AS service,
       lower(regexp_replace(coalesce(json_extract_scalar(record, '$["operationName"]'), ''), '^[^/]*/', '')) AS name,
       CASE
@@ -87,11 +88,12 @@ WITH calls AS (
   WHERE (regexp_like(name, '/((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|effectivenetworksecuritygroups|effectiveroutetable|readonlykeys|sharedkeys|checkaccess|connectivitycheck|generatecostdetailsreport|ipflowverify|nexthop|publishxml|query|queryflowlogstatus|retrievebootdiagnosticsdata|securitygroupview|topology)/action$')
     OR service = 'microsoft.authorization' AND name = 'checkaccess/action'
       OR service = 'microsoft.costmanagement' AND name IN ('generatecostdetailsreport/action', 'query/action'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), ''))) AS ts,
       'microsoft.keyvault' AS service,
       lower(coalesce(json_extract_scalar(record, '$["operationName"]'), '')) AS name,
       concat('entra:',
@@ -109,11 +111,12 @@ WITH calls AS (
     FROM azure_key_vault
   ) AS logged
   WHERE (service = 'microsoft.keyvault' AND name IN ('certificatecontactsget', 'certificateget', 'certificategetdeleted', 'certificateissuerget', 'certificateissuerslist', 'certificatelist', 'certificatelistdeleted', 'certificatelistversions', 'certificatependingget', 'certificatepolicyget', 'keyget', 'keygetdeleted', 'keylist', 'keylistdeleted', 'keylistversions', 'secretgetdeleted', 'secretlist', 'secretlistdeleted', 'secretlistversions', 'vaultget', 'vaultgetdeleted', 'vaultlist', 'vaultlistdeleted'))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["time"]'), ''))) AS ts,
       'microsoft.storage' AS service,
       lower(coalesce(json_extract_scalar(record, '$["operationName"]'), '')) AS name,
       CASE
@@ -132,11 +135,12 @@ WITH calls AS (
   ) AS logged
   WHERE (regexp_like(name, '^((describe|get|head|list|lookup|search|simulate|view)[a-z0-9_]*|findblobsbytags|querytables)$')
     AND NOT (regexp_like(name, '^(getblob|getuserdelegationkey|getblobpreview|getfile|getmessage|getmessages)$')))
+    AND ts IS NOT NULL
   UNION ALL
   SELECT ts, 'GCP' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id, concat(concat(service, '/', name), ' ', target) AS target
   FROM (
     SELECT
-      from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["timestamp"]'), '')) AS ts,
+      try(from_iso8601_timestamp(coalesce(json_extract_scalar(record, '$["timestamp"]'), ''))) AS ts,
       lower(coalesce(json_extract_scalar(record, '$["protoPayload"]["serviceName"]'), '')) AS service,
       regexp_replace(regexp_replace(coalesce(json_extract_scalar(record, '$["protoPayload"]["methodName"]'), ''), '^(alpha|beta|v[0-9]+[a-z0-9]*)[.]', ''), '[.]v[0-9]+[a-z0-9]*[.]', '.') AS name,
       CASE
@@ -157,6 +161,7 @@ WITH calls AS (
     AND NOT (regexp_like(name, '(^|[.])(([Gg]etOrCreate)([^a-z.][A-Za-z0-9_]*)?|[Bb]atchGetDocuments|[Gg]et(Document|NotificationChannelVerificationCode|PublicKey|QueryResults)|[Ll]ist(Documents|LogEntries|TimeSeries)|[Ll]isten|[Ll]ookup)$'))
     AND NOT (service = 'bigquery.googleapis.com' AND name IN ('google.cloud.bigquery.TableDataService.List', 'tabledataservice.list')
       OR service = 'storage.googleapis.com' AND name IN ('google.storage.objects.get', 'storage.objects.get')))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT

@@ -23,7 +23,7 @@ WITH calls AS (
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      to_timestamp(coalesce(get_json_object(record, '$[\'time\']'), '')) AS ts,
+      try_cast(coalesce(get_json_object(record, '$[\'time\']'), '') AS TIMESTAMP) AS ts,
       'graph.microsoft.com' AS service,
       lower(concat(coalesce(get_json_object(record, '$[\'properties\'][\'requestMethod\']'), ''), ' ',
         regexp_replace(regexp_replace(regexp_replace(coalesce(get_json_object(record, '$[\'properties\'][\'requestUri\']'), ''), '^https?://[^/]*|[?].*$', ''), '^/(v1[.]0|beta)', ''), '/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|/[^/]+@[^/]+', '/{id}'))) AS name,
@@ -36,6 +36,7 @@ WITH calls AS (
     FROM azure_graph
   ) AS logged
   WHERE (service = 'graph.microsoft.com' AND name IN ('get /administrativeunits', 'get /applications', 'get /applications/{id}', 'get /applications/{id}/owners', 'get /auditlogs/directoryaudits', 'get /auditlogs/signins', 'get /contacts', 'get /contacts/{id}', 'get /devices', 'get /devices/{id}', 'get /devices/{id}/registeredowners', 'get /directory/administrativeunits', 'get /directory/deleteditems/{id}', 'get /directoryobjects/{id}', 'get /directoryroles', 'get /directoryroles/{id}', 'get /directoryroles/{id}/members', 'get /directoryroletemplates', 'get /domains', 'get /domains/{id}', 'get /groups', 'get /groups/$count', 'get /groups/delta', 'get /groups/{id}', 'get /groups/{id}/approleassignments', 'get /groups/{id}/memberof', 'get /groups/{id}/members', 'get /groups/{id}/owners', 'get /groups/{id}/transitivemembers', 'get /identity/conditionalaccess/policies', 'get /me', 'get /me/memberof', 'get /me/transitivememberof', 'get /oauth2permissiongrants', 'get /organization', 'get /policies/authorizationpolicy', 'get /policies/identitysecuritydefaultsenforcementpolicy', 'get /rolemanagement/directory/roleassignments', 'get /rolemanagement/directory/roleassignmentscheduleinstances', 'get /rolemanagement/directory/roleassignmentschedules', 'get /rolemanagement/directory/roledefinitions', 'get /rolemanagement/directory/roleeligibilityscheduleinstances', 'get /rolemanagement/directory/roleeligibilityschedules', 'get /serviceprincipals', 'get /serviceprincipals/{id}', 'get /serviceprincipals/{id}/approleassignedto', 'get /serviceprincipals/{id}/approleassignments', 'get /serviceprincipals/{id}/memberof', 'get /serviceprincipals/{id}/oauth2permissiongrants', 'get /serviceprincipals/{id}/ownedobjects', 'get /serviceprincipals/{id}/owners', 'get /subscribedskus', 'get /tenantrelationships', 'get /users', 'get /users/$count', 'get /users/delta', 'get /users/{id}', 'get /users/{id}/approleassignments', 'get /users/{id}/authentication/methods', 'get /users/{id}/directreports', 'get /users/{id}/licensedetails', 'get /users/{id}/manager', 'get /users/{id}/memberof', 'get /users/{id}/oauth2permissiongrants', 'get /users/{id}/owneddevices', 'get /users/{id}/ownedobjects', 'get /users/{id}/registereddevices', 'get /users/{id}/transitivememberof', 'post /directoryobjects/getbyids', 'post /users/{id}/checkmembergroups', 'post /users/{id}/getmembergroups', 'post /users/{id}/getmemberobjects'))
+    AND ts IS NOT NULL
 ),
 windows AS (
   SELECT
