@@ -64,6 +64,15 @@ for (const file of files) {
         return over.slice(0, 5);
       });
       check(wide.length === 0, `${at}: nothing is cut off ${wide}`);
+      const broken = await page.evaluate(() => {
+        const lines = (e) => {
+          const r = document.createRange();
+          r.selectNodeContents(e);
+          return new Set([...r.getClientRects()].map((c) => Math.round(c.top))).size;
+        };
+        return [...document.querySelectorAll("td.wide.id")].filter((e) => lines(e) > 1).map((e) => e.textContent).slice(0, 5);
+      });
+      check(broken.length === 0, `${at}: ids stand in one line ${broken}`);
       const { violations } = await audit(page);
       const bad = violations.filter((v) => ["serious", "critical"].includes(v.impact));
       check(bad.length === 0, `${at}: axe ${bad.map((v) => `${v.id} (${v.nodes.length}: ${v.nodes[0].html.slice(0, 120)} ${v.nodes[0].failureSummary})`)}`);

@@ -262,13 +262,25 @@ func WriteQuestions(w io.Writer, format string, list []Listed, opts Options) err
 		p := newPage(b, opts)
 		cols := []column{{head: "QUESTION", whole: true}, {head: "ASKS", flex: true, tail: true}, {head: "LOGS", flex: true, tail: true}}
 		rows := make([][]string, len(list))
+		narrow := p.width < roomForIDs
 		for i, l := range list {
 			rows[i] = []string{l.Question.ID, l.Question.Title, strings.Join(l.Question.Logs, ", ")}
+			if narrow {
+				rows[i] = rows[i][:2] // the logs move below, where there is room for them
+			}
+			// Ids are typed again, so that the rest makes room for them.
+			cols[0].keep = min(max(cols[0].keep, term.Width(l.Question.ID)), p.width-2-minFlex)
+		}
+		if narrow {
+			cols = cols[:2]
 		}
 		t := p.table(cols, rows)
 		t.header()
 		for i, l := range list {
 			t.row(i, term.Plain)
+			if narrow {
+				p.items("logs", l.Question.Logs, 0)
+			}
 			p.items("exact", append([]string{"files"}, l.Exact...), 0)
 			if len(l.Approximated) > 0 {
 				p.items("nearly", l.Approximated, 0)

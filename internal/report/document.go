@@ -206,10 +206,7 @@ func coverageOf(rows []finding.Coverage) coverageView {
 	var v coverageView
 	v.Seen = seenRows(rows)
 	for _, c := range blindRows(rows) {
-		verdict := verdictText(c.Verdict)
-		if c.Log == "azure.activity" && c.Verdict == "reads_seen" {
-			verdict = "list-like actions seen, never reads"
-		}
+		verdict := verdictText(c)
 		v.Blind = append(v.Blind, blindView{coverageName(c), verdict, c.Blind, c.Enable})
 		verdict = strings.ToUpper(verdict[:min(1, len(verdict))]) + verdict[min(1, len(verdict)):]
 		i := slices.IndexFunc(v.Short, func(p pair) bool { return p.Name == verdict })

@@ -251,6 +251,9 @@ func (t *table) header() {
 // row writes the i-th row, its first cell in the style.
 func (t *table) row(i int, style term.Style) { t.write(t.rows[i], style, false) }
 
+// cut reports whether a cell has no room for all of its text.
+func (t *table) cut(i, j int) bool { return term.Width(t.rows[i][j]) > t.cols[j].width }
+
 func (t *table) write(cells []string, style term.Style, header bool) {
 	var b strings.Builder
 	for j, c := range t.cols {

@@ -95,6 +95,13 @@ func rowTable(w *bufio.Writer, rows []finding.Row, opts Options) {
 	t.header()
 	for i, r := range rows {
 		t.row(i, riskStyle(r.RiskScore))
+		// Whom to look for must be there to be copied.
+		if t.cut(i, 2) {
+			p.whole("who", r.Identity)
+		}
+		if t.cut(i, 3) {
+			p.whole("account", r.AccountID)
+		}
 		p.field("when", span(r.FirstSeen, r.LastSeen)+", bin of "+clock(r.TimeGenerated))
 		p.items("from", r.SourceIPs, 0)
 		p.items("calls", more(r.APIList, r.DistinctAPIs), 0)

@@ -100,7 +100,7 @@ func butBlind(r *finding.Report) string {
 		slices.SortStableFunc(blind, func(a, b finding.Coverage) int { return worst(a.Verdict) - worst(b.Verdict) })
 		names := make([]string, 0, named)
 		for _, c := range blind[:min(len(blind), named)] {
-			names = append(names, coverageName(c)+" ("+verdictText(c.Verdict)+")")
+			names = append(names, coverageName(c)+" ("+verdictText(c)+")")
 		}
 		text = ", but this input cannot show everything: " + strings.Join(names, "; ")
 		if n := len(blind) - len(names); n > 0 {
@@ -236,11 +236,7 @@ func (p *page) coverage(rows []finding.Coverage) {
 	}
 	p.heading("What it cannot show")
 	for _, c := range blind {
-		verdict := verdictText(c.Verdict)
-		if c.Log == "azure.activity" && c.Verdict == "reads_seen" {
-			verdict = "list-like actions seen, never reads"
-		}
-		p.paragraph(coverageName(c)+": "+verdict, "  ", term.Medium)
+		p.paragraph(coverageName(c)+": "+verdictText(c), "  ", term.Medium)
 		p.paragraph(c.Blind, "    ", term.Plain)
 		if c.Enable != "" {
 			p.paragraph("To see it: "+c.Enable, "    ", term.Plain)
@@ -350,14 +346,18 @@ func logName(provider, log string) string {
 	return provider + " " + log
 }
 
-func verdictText(v string) string {
-	switch v {
+// verdictText is a verdict in words, the same wherever it is said.
+func verdictText(c finding.Coverage) string {
+	switch c.Verdict {
 	case "reads_seen":
+		if c.Log == "azure.activity" {
+			return "list-like actions seen, never reads" // no read is ever logged there
+		}
 		return "reads seen, not all"
 	case "only_writes_seen":
 		return "only writes seen"
 	case "not_seen":
 		return "not in this input"
 	}
-	return strings.ReplaceAll(v, "_", " ")
+	return strings.ReplaceAll(c.Verdict, "_", " ")
 }
