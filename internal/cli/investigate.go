@@ -74,7 +74,7 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 	if err != nil {
 		return err
 	}
-	opts.Network = engine.Network
+	opts.Network, opts.Paths = engine.Network, paths
 	if enricher.geoip != nil {
 		opts.Network = enricher.network
 	}

@@ -259,6 +259,16 @@ type Blind struct {
 	Enable  string `json:"enable,omitempty"`
 }
 
+// Seeable counts the kinds of log of which it is known how to see more.
+func (c Coverage) Seeable() (n int) {
+	for _, b := range c.Blind {
+		if b.Enable != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func blind(s *subject, rows []finding.Coverage) Coverage {
 	c := Coverage{Blind: []Blind{}, Cited: cite(nil, 0)}
 	for _, r := range rows {

@@ -112,7 +112,7 @@ func LoadGuide(file string, data []byte) (*Guide, error) {
 			}
 		}
 	}
-	if _, err := g.answer(&Walk{}, nil); err != nil {
+	if _, err := g.answer(&Walk{}, nil, nil); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -209,23 +209,46 @@ func known(n *yaml.Node, names ...string) error {
 	return nil
 }
 
-// page is what templates see: the facts by their names, the subject and the
-// finding, which is empty where there is none.
+// page is what templates see: the facts by their names, the subject, the
+// finding, which is empty where there is none, and the paths that are read.
 type page struct {
 	Facts
 	Subject Subject
 	Finding *finding.Finding
+	Logs    string
+}
+
+// shellWords writes paths as words of a POSIX shell, in quotes where they
+// need them: a command is there to be copied. Standard input cannot be read by
+// another command, and PATH stands for it.
+func shellWords(paths []string) string {
+	if len(paths) == 0 || slices.Contains(paths, "-") {
+		return "PATH"
+	}
+	list := make([]string, len(paths))
+	for i, p := range paths {
+		if strings.HasPrefix(p, "-") {
+			p = "./" + p // no flag
+		}
+		plain := func(r rune) bool {
+			return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@,=%", r)
+		}
+		if list[i] = p; p == "" || strings.ContainsFunc(p, func(r rune) bool { return !plain(r) }) {
+			list[i] = shellQuote(p)
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 // maxSentence bounds a sentence, in bytes.
 const maxSentence = 4000
 
 // answer words every step.
-func (g *Guide) answer(w *Walk, f *finding.Finding) ([]Step, error) {
+func (g *Guide) answer(w *Walk, f *finding.Finding, paths []string) ([]Step, error) {
 	if f == nil {
 		f = &finding.Finding{}
 	}
-	p := &page{Facts: w.Facts, Subject: w.Subject, Finding: f}
+	p := &page{Facts: w.Facts, Subject: w.Subject, Finding: f, Logs: shellWords(paths)}
 	steps := make([]Step, 0, len(g.steps))
 	for i := range g.steps {
 		q := &g.steps[i]

@@ -91,6 +91,59 @@ steps:
 	}
 }
 
+// Commands that go on read what was read, whatever its name does to a shell.
+func TestPathsOfCommands(t *testing.T) {
+	for want, paths := range map[string][]string{
+		"PATH":                     nil,
+		"logs/a_b-1.json.gz":       {"logs/a_b-1.json.gz"},
+		`a 'b c' 'it'\''s' '$(x)'`: {"a", "b c", "it's", "$(x)"},
+		"'' './-x y' ./-o":         {"", "-x y", "-o"},
+		"'~/logs/*'":               {"~/logs/*"},
+	} {
+		if got := shellWords(paths); got != want {
+			t.Errorf("%q: %s, want %s", paths, got, want)
+		}
+	}
+	if got := shellWords([]string{"a", "-"}); got != "PATH" {
+		t.Errorf("standard input is %s", got)
+	}
+
+	root := user("marek", "AKIA1")
+	o := options(t, root["arn"].(string), 1, write(t, 5, aws(1, 0, root, "ec2", "DescribeA", nil)))
+	g, err := LoadGuide("own.yaml", []byte("version: 1\nsteps:\n  - {id: a, question: A?, facts: [activity], answer: [x], next: [{ask: y, run: 'read {{.Logs}}'}]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Guide, o.Paths = g, []string{"my logs", "b"}
+	if got := run(t, o).Steps[0].Next[0].Run; got != "read 'my logs' b" {
+		t.Error(got)
+	}
+	if text := string(GuideFile()); strings.Contains(text, "PATH") || strings.Count(text, " {{.Logs}}") < 3 {
+		t.Error("a command of the guide leaves the paths to be filled in")
+	}
+}
+
+// What is promised below is there: how to see more, of as many kinds of log as
+// it is known of.
+func TestHowToSeeIsNotPromised(t *testing.T) {
+	g := DefaultGuide()
+	for want, blind := range map[string][]Blind{
+		"1 kind of log of this provider leaves something unseen, as is said below.":                             {{}},
+		"1 kind of log of this provider leaves something unseen; it is said below how to see it.":               {{Enable: "x"}},
+		"3 kinds of log of this provider leave something unseen; for 1 of them it is said below how to see it.": {{}, {Enable: "x"}, {}},
+		"2 kinds of log of this provider leave something unseen; it is said below how to see it.":               {{Enable: "x"}, {Enable: "y"}},
+		"Of each kind of log that is known of this provider the input has reads.":                               nil,
+	} {
+		steps, err := g.answer(&Walk{Facts: Facts{Coverage: Coverage{Blind: blind}}}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := steps[len(steps)-1].Answer[0]; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for _, c := range [][2]string{
 		{count(-1234), "-1,234"}, {count(999), "999"}, {plural(2, "entry", "entries"), "2 entries"},

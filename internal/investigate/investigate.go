@@ -51,6 +51,8 @@ type Options struct {
 	Evidence int
 	// Guide is the questions to ask.
 	Guide *Guide
+	// Paths name what Read reads, for the commands that go on from a step.
+	Paths []string
 
 	// Read reads the whole input and shows each event to one of the visits;
 	// visits asks for one for each goroutine that reads. It is called twice,
@@ -132,7 +134,7 @@ func Run(opts Options) (*Walk, error) {
 
 	w := &Walk{SchemaVersion: SchemaVersion, Subject: s.Subject, Facts: facts(s, own, look, cov)}
 	w.Notes = notes(own, look)
-	if w.Steps, err = opts.Guide.answer(w, opts.Finding); err != nil {
+	if w.Steps, err = opts.Guide.answer(w, opts.Finding, opts.Paths); err != nil {
 		return nil, err
 	}
 	return w, nil

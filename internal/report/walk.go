@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,15 +78,19 @@ func (p *page) walk(w *investigate.Walk) {
 		}
 		p.cited(&s.Cited)
 		for _, n := range s.Next {
-			p.paragraph("next: "+nextText(&n), "    ", term.Low)
+			p.paragraph("next: "+nextText(&n, w.Steps), "    ", term.Low)
 		}
 	}
 }
 
-// nextText says what to ask, and where it leads.
-func nextText(n *investigate.Next) string {
-	text := n.Ask
-	for _, link := range [][2]string{{"step ", n.Step}, {"hunt ", n.Hunt}, {"playbook: ", n.Playbook}} {
+// nextText says what to ask, and where it leads: to a step by the number that
+// its heading has.
+func nextText(n *investigate.Next, steps []investigate.Step) string {
+	text, step := n.Ask, n.Step
+	if i := slices.IndexFunc(steps, func(s investigate.Step) bool { return s.ID == n.Step }); i >= 0 {
+		step = strconv.Itoa(i + 1)
+	}
+	for _, link := range [][2]string{{"step ", step}, {"hunt ", n.Hunt}, {"playbook: ", n.Playbook}} {
 		if link[1] != "" {
 			text += " (" + link[0] + link[1] + ")"
 		}
@@ -177,7 +182,7 @@ func walkMarkdown(b *bufio.Writer, w *investigate.Walk) {
 		for _, n := range s.Next {
 			run := n.Run
 			n.Run = ""
-			m.item("next: " + nextText(&n))
+			m.item("next: " + nextText(&n, w.Steps))
 			if run != "" {
 				m.blank()
 				m.code(run)

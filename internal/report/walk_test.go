@@ -246,3 +246,23 @@ func commentsOf(t *testing.T, dirs ...string) map[string]string {
 	}
 	return out
 }
+
+// What to ask next leads to a step by the number that stands before it.
+func TestNextNamesTheHeading(t *testing.T) {
+	w := &investigate.Walk{Steps: []investigate.Step{
+		{ID: "first", Question: "One?", Next: []investigate.Next{{Ask: "On?", Step: "third"}, {Ask: "Known?", Hunt: "h"}}},
+		{ID: "second", Question: "Two?"},
+		{ID: "third", Question: "Three?", Next: []investigate.Next{{Ask: "Gone?", Step: "none"}}},
+	}}
+	for format, want := range map[string][]string{
+		"text":     {"3. Three?\n", "next: On? (step 3)\n", "next: Known? (hunt h)\n", "next: Gone? (step none)\n"},
+		"markdown": {"## 3. Three?\n", "next: On? (step 3)\n"},
+	} {
+		out := written(t, format, w, term.Terminal{Width: 80})
+		for _, s := range want {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s: no %q in\n%s", format, s, out)
+			}
+		}
+	}
+}
