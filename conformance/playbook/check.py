@@ -41,6 +41,9 @@ EXAMPLES = {
     "SCOPE": "/subscriptions/22222222-3333-4444-5555-666666666666", "IDENTITY_OR_SYSTEM": "[system]", "PRIMARY_OR_SECONDARY": "primary",
     "CONTAINER": "container", "SAS_POLICY": "policy", "PERMISSIONS": "r", "EXPIRY": "2026-03-18T13:00Z", "DISK": "disk1", "ZONE": "europe-west1-b",
     "SNAPSHOT": "disk1", "IAM_ROLE": "roles/viewer", "INSTANCE": "vm1", "QUARANTINE_TAG": "quarantine", "PROVIDER": "provider",
+    "LOGGED_RESOURCE_ID": "/subscriptions/22222222-3333-4444-5555-666666666666/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/vault1",
+    "DIAGNOSTIC_SETTING": "to-workspace", "SINK": "to-storage", "SINK_DESTINATION": "storage.googleapis.com/bucket1", "SINK_FILTER": "severity>=ERROR",
+    "WORKSPACE_ID": "/subscriptions/22222222-3333-4444-5555-666666666666/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/logs",
 }
 
 # What a client says once it has understood the whole command.

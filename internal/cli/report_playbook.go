@@ -48,7 +48,7 @@ func checklistStep(s *respond.Step) report.Step {
 		out.Notes = append(out.Notes, "Fill in "+strings.TrimSuffix(b.Name+": "+b.What, ": "))
 	}
 	if s.LeftOut > 0 {
-		out.Notes = append(out.Notes, "Lines like these for further values of the finding: "+strconv.Itoa(s.LeftOut))
+		out.Notes = append(out.Notes, "Lines like these for further values of the finding: "+strconv.Itoa(s.LeftOut)+"; listed by "+s.Lister)
 	}
 	if len(s.Commands) > 0 {
 		out.Commands = append(out.Commands, report.Snippet{Language: "sh", Text: strings.Join(s.Commands, "\n")})

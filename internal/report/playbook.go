@@ -125,7 +125,10 @@ func (p *page) playbookStep(s *respond.Step) {
 	p.field("effect", effectText(s))
 	p.blanks(s.FillIn)
 	p.shell("run", s.Commands)
-	p.field("", leftOutText(s))
+	if left := leftOutText(s); left != "" {
+		p.field("", left)
+		p.shell("", []string{s.Lister})
+	}
 	for _, fact := range playbookFacts(s) {
 		p.field(fact.label, fact.Text)
 	}
@@ -155,7 +158,7 @@ func leftOutText(s *respond.Step) string {
 	if s.LeftOut == 0 {
 		return ""
 	}
-	return "and " + term.Plural(s.LeftOut, "more line") + " like these, for the other values that the finding has"
+	return "and " + term.Plural(s.LeftOut, "more line") + " like these, for the other values that the finding has; these are listed by"
 }
 
 // shell writes lines to be copied: they are made safe, and neither wrapped nor
@@ -291,6 +294,7 @@ func (m playbookMarkdown) step(s *respond.Step) {
 	m.code("  ", s.Commands)
 	if left := leftOutText(s); left != "" {
 		fmt.Fprintf(m.w, "  - %s\n", left)
+		m.code("    ", []string{s.Lister})
 	}
 	for _, f := range playbookFacts(s) {
 		fmt.Fprintf(m.w, "  - %s: %s\n", f.label, m.cited(f.Fact))

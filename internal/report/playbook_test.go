@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +14,34 @@ import (
 	"vedette/internal/term"
 )
 
+// TestPlaybookCountsWhatIsLeftOut: a step that has not a line for each value
+// says how many are missing, and gives the command that lists them.
+func TestPlaybookCountsWhatIsLeftOut(t *testing.T) {
+	f := &finding.Finding{ID: "0123456789abcdef", Cloud: finding.CloudRef{Provider: "aws"}, Actor: finding.Actor{Kind: "iam_user", ID: "arn:aws:iam::111122223333:user/ada"}}
+	for i := range 31 {
+		f.Keys = append(f.Keys, finding.Count{Name: fmt.Sprintf("ASIA%d", i), Events: 1})
+	}
+	b, err := respond.For(f, respond.Options{Paths: []string{"logs"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range PlaybookFormats() {
+		var out bytes.Buffer
+		if err := WritePlaybook(&out, string(format), b, f, Options{Terminal: term.Terminal{Width: 160}}); err != nil {
+			t.Fatal(err)
+		}
+		want := "and 11 more lines like these, for the other values that the finding has; these are listed by"
+		if format == JSON {
+			want = `"left_out_listed_by":"vedette explain 0123456789abcdef logs"`
+		}
+		text := out.String()
+		at := strings.Index(strings.ReplaceAll(text, `": `, `":`), want)
+		if at < 0 || format != JSON && !regexp.MustCompile(regexp.QuoteMeta(want)+"\\s+(```sh\\s+)?vedette explain 0123456789abcdef logs\n").MatchString(text) {
+			t.Errorf("%s does not say what is left out", format)
+		}
+	}
+}
+
 // Whatever a name holds, no format of a playbook has it act.
 func TestPlaybookIsHarmless(t *testing.T) {
 	const name = "\x1b[2J\u202e\x07</script><img src=x onerror=alert(1)>```\n# owned\n| a | [x](javascript:alert(1)) *b*\u0085 @all https://evil.example"
@@ -20,6 +49,10 @@ func TestPlaybookIsHarmless(t *testing.T) {
 		ID: "0123456789abcdef", Cloud: finding.CloudRef{Provider: "aws", Account: finding.Account{ID: name}},
 		Actor:  finding.Actor{Kind: "iam_role", ID: "arn:aws:iam::111122223333:role/" + name, Name: name},
 		Origin: &finding.Origin{ID: "arn:aws:iam::111122223333:user/" + name, Kind: name}, Judgement: finding.Judgement{Level: "high"},
+	}
+	// More keys than have lines, so that the command which lists them is there.
+	for i := range 30 {
+		f.Keys = append(f.Keys, finding.Count{Name: fmt.Sprintf("ASIA%d", i), Events: 1})
 	}
 	// A name without what does not show itself stands in commands.
 	visible := "``` </script> ```` '\"*"

@@ -11,6 +11,10 @@ import (
 // identifier is the form of ids.
 var identifier = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
+// followKinds are the kinds of what followed, as the factors of a priority that
+// begin with follow_ name them.
+var followKinds = []string{"keys", "policy", "sharing", "secrets", "logging", "compute"}
+
 // check says what is wrong in a book, step by step.
 func (b *Book) check() error {
 	var errs []error
@@ -49,6 +53,9 @@ func (b *Book) checkStep(s *step) error {
 		if !slices.ContainsFunc(b.decisions, func(d decision) bool { return d.ID == w }) {
 			return fmt.Errorf("there is no decision %q", w)
 		}
+	}
+	if s.Followed != "" && !slices.Contains(followKinds, s.Followed) {
+		return fmt.Errorf("what followed is %s, not %q", strings.Join(followKinds, ", "), s.Followed)
 	}
 	if s.Do.Text == "" {
 		return fmt.Errorf("it does not say what to do")

@@ -51,16 +51,19 @@ type step struct {
 	ID    string `yaml:"id"`
 	Phase string `yaml:"phase"`
 	// For are types, or clouds; none: all.
-	For         []string `yaml:"for"`
-	When        []string `yaml:"when"`
-	Do          Fact     `yaml:"do"`
-	Command     string   `yaml:"command"`
-	Effect      string   `yaml:"effect"`
-	Stops       Fact     `yaml:"stops"`
-	Stays       Fact     `yaml:"stays"`
-	Breaks      Fact     `yaml:"breaks"`
-	Undo        Fact     `yaml:"undo"`
-	UndoCommand string   `yaml:"undo_command"`
+	For  []string `yaml:"for"`
+	When []string `yaml:"when"`
+	// Followed is a kind of what followed (docs/triage.md): the step is for
+	// findings where a call of that kind succeeded or may have, and for templates.
+	Followed    string `yaml:"followed"`
+	Do          Fact   `yaml:"do"`
+	Command     string `yaml:"command"`
+	Effect      string `yaml:"effect"`
+	Stops       Fact   `yaml:"stops"`
+	Stays       Fact   `yaml:"stays"`
+	Breaks      Fact   `yaml:"breaks"`
+	Undo        Fact   `yaml:"undo"`
+	UndoCommand string `yaml:"undo_command"`
 	// Drop takes a built-in step of the same id away.
 	Drop bool `yaml:"drop"`
 

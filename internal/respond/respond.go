@@ -77,6 +77,8 @@ type Step struct {
 	// Where values make more lines than are printed, LeftOut counts the others.
 	Commands []string `json:"commands"`
 	LeftOut  int      `json:"commands_left_out,omitempty"`
+	// Lister is the command that lists the values which made those lines.
+	Lister string `json:"left_out_listed_by,omitempty"`
 	// FillIn is what stands in capitals in Commands, and UndoFillIn in
 	// UndoCommands, for whoever runs them to fill in.
 	FillIn     []Blank `json:"fill_in,omitempty"`
@@ -215,7 +217,7 @@ func (w *writer) phase(id string) []Step {
 	steps := []Step{}
 	for i := range w.book.steps {
 		s := &w.book.steps[i]
-		if s.Phase != id {
+		if s.Phase != id || !s.due(w.f) {
 			continue
 		}
 		var done []string // principals
@@ -236,6 +238,13 @@ func (w *writer) phase(id string) []Step {
 		}
 	}
 	return steps
+}
+
+// due reports whether what followed a finding calls for the step.
+func (s *step) due(f *finding.Finding) bool {
+	return s.Followed == "" || f.ID == "" || slices.ContainsFunc(f.Reasons, func(r finding.Reason) bool {
+		return r.Factor == "follow_"+s.Followed && !r.NoneSucceeded
+	})
 }
 
 // typesOf returns the types that a principal may be of and the step is for.
@@ -263,6 +272,10 @@ func (w *writer) step(s *step, t Target, about string, types []string) Step {
 	var left []string
 	out.Commands, out.LeftOut, left = w.commands(s.Command, v)
 	out.FillIn = w.book.told(left)
+	if out.LeftOut > 0 {
+		lines, _, _ := w.book.command("vedette explain {{finding}} {{paths}}", v)
+		out.Lister = lines[0]
+	}
 	if s.UndoCommand != "" {
 		out.UndoCommands, _, left = w.commands(s.UndoCommand, v)
 		out.UndoFillIn = w.book.told(left)

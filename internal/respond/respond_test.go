@@ -65,7 +65,7 @@ func TestDecisions(t *testing.T) {
 			}
 		}
 	}
-	if want := map[string]int{"leaked": 2, "insider": 2, "tool": 2}; !reflect.DeepEqual(contained, want) {
+	if want := map[string]int{"leaked": 4, "insider": 4, "tool": 4}; !reflect.DeepEqual(contained, want) {
 		t.Errorf("steps of containment by decision: %v, not %v", contained, want)
 	}
 }
@@ -223,6 +223,7 @@ func TestLoadErrors(t *testing.T) {
 		{"steps:\n  - {id: mine, phase: learn, do: x, effect: reads, for: [mars_rover]}\n", `there is no type of principal "mars_rover"`},
 		{"steps:\n  - {id: mine, phase: learn, do: x, effect: reads, when: [never]}\n", `there is no decision "never"`},
 		{"steps:\n  - {id: mine, phase: learn, do: x, effect: bends}\n", `not "bends"`},
+		{"steps:\n  - {id: mine, phase: learn, do: x, effect: reads, followed: noise}\n", `logging, compute, not "noise"`},
 		{"steps:\n  - {id: mine, phase: preserve, do: x, effect: breaks}\n", "before the evidence is preserved"},
 		{head + "    do: x\n    effect: breaks\n", "stops is missing"},
 		{head + "    do: x\n    effect: breaks\n" + strings.Replace(rest, "breaks: A. [https://a.example]", "breaks: A.", 1), "breaks has no source"},

@@ -24,9 +24,6 @@ var blanks = map[string]string{
 	"email": "EMAIL", "member": "MEMBER", "origin": "ORIGIN_MEMBER", "pool": "POOL", "pool_project": "POOL_PROJECT", "home": "HOME_PROJECT",
 }
 
-// most bounds the commands that one step makes.
-const most = 10
-
 // valuesOf returns what the finding knows of one of its principals, taken to
 // be of a type.
 func valuesOf(f *finding.Finding, t Target, typ string, paths []string) values {
@@ -59,7 +56,7 @@ func (v values) set(name, value string) {
 }
 
 func (v values) more(name, value string) {
-	if value != "" && len(v[name]) < most && !slices.Contains(v[name], value) {
+	if value != "" && !slices.Contains(v[name], value) {
 		v[name] = append(v[name], value)
 	}
 }
@@ -145,7 +142,7 @@ func chainKey(f *finding.Finding, uid, prefix string) bool {
 // keys returns the credentials of a finding whose ids begin so.
 func keys(f *finding.Finding, prefix string) (list []string, any bool) {
 	for _, k := range f.Keys {
-		if strings.HasPrefix(k.Name, prefix) && len(list) < most {
+		if strings.HasPrefix(k.Name, prefix) {
 			list = append(list, k.Name)
 		}
 	}
@@ -166,7 +163,7 @@ func instances(f *finding.Finding) []string {
 	}
 	var list []string
 	for _, s := range f.Sessions {
-		if id := lastPart(s.Name); instanceID.MatchString(id) && len(list) < most {
+		if id := lastPart(s.Name); instanceID.MatchString(id) {
 			list = append(list, id)
 		}
 	}
@@ -237,7 +234,7 @@ var serviceAccountKey = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 func (v values) googleKey() (list []string, any bool) {
 	for _, k := range v["key"] {
-		if serviceAccountKey.MatchString(k) && len(list) < most {
+		if serviceAccountKey.MatchString(k) {
 			list = append(list, k)
 		}
 	}
