@@ -45,7 +45,7 @@ type grammar struct {
 	Learn       learnCmd       `cmd:"" help:"Keep what callers do as a baseline, for later scans to compare with."`
 	Tune        tuneCmd        `cmd:"" help:"Show what a change of settings would do to the findings."`
 	Except      exceptCmd      `cmd:"" help:"Write an exception for a finding, and show what it puts aside."`
-	Hunt        huntCmd        `cmd:"" help:"Ask the tables of a database through its own client program."`
+	Hunt        huntCmd        `cmd:"" help:"Ask hunting questions of files, or of the tables of a database through its own client program."`
 	Compile     compileCmd     `cmd:"" help:"Write a detection as native queries and rules of SIEMs."`
 	Rehearse    rehearseCmd    `cmd:"" help:"Play attack tests with real clients, and prove that the detection fires."`
 	Record      recordCmd      `cmd:"" help:"Record what a cloud would have logged of calls to a stand-in."`
