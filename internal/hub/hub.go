@@ -67,7 +67,7 @@ type Log struct {
 	Class    string   `json:"class"`
 	APIs     int      `json:"apis"`
 	Selected int      `json:"selected"` // of these by the technique's detections
-	Some     []string `json:"examples"` // at most 3 names, as the log writes them
+	Some     []string `json:"examples"` // at most 3 different names, as the log writes them
 }
 
 // Run is what one run of an attack test or counter-test came to.
@@ -82,6 +82,19 @@ type Run struct {
 	JudgedBy  []string `json:"judged_by"` // empty: by what a scan runs by default
 	// Found says that there was a finding, of whatever level.
 	Found bool `json:"found"`
+	// Why says why it was not played, or what of it failed.
+	Why []string `json:"why,omitempty"`
+}
+
+// Came is what a run came to, in words: for one that was not played, why.
+func (r *Run) Came() string {
+	switch {
+	case r.Got != "":
+		return "was " + r.Got
+	case len(r.Why) > 0:
+		return "was not played: " + strings.Join(r.Why, "; ")
+	}
+	return "was not played"
 }
 
 // Rule is what one SIEM language makes of a window of a detection.
@@ -202,8 +215,10 @@ func (t *Technique) cloud(c event.Cloud, windows []plan.Window, reg *event.Regis
 	}
 	for _, l := range slices.Sorted(maps.Keys(names)) {
 		list := names[l]
+		apis := len(list)
 		slices.Sort(list)
-		out.Logs = append(out.Logs, Log{Class: l.String(), APIs: len(list), Selected: selected[l], Some: list[:min(len(list), examplesOf)]})
+		list = slices.Compact(list) // services may have a name in common
+		out.Logs = append(out.Logs, Log{Class: l.String(), APIs: apis, Selected: selected[l], Some: list[:min(len(list), examplesOf)]})
 	}
 	out.CannotFire = cannotFire(windows, kinds)
 	return out
@@ -243,7 +258,7 @@ func (t *Technique) runs(c event.Cloud, results []rehearse.Result) []Run {
 		if judged == nil {
 			judged = []string{}
 		}
-		list = append(list, Run{Test: r.Test, Run: r.Run, Kind: string(r.Kind), Want: r.Want, Got: r.Got, Status: string(r.Status), Synthetic: r.Synthetic != "", JudgedBy: judged, Found: r.Finding != nil})
+		list = append(list, Run{Test: r.Test, Run: r.Run, Kind: string(r.Kind), Want: r.Want, Got: r.Got, Status: string(r.Status), Synthetic: r.Synthetic != "", JudgedBy: judged, Found: r.Finding != nil, Why: r.Why})
 	}
 	return list
 }

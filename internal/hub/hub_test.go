@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,4 +203,61 @@ func TestPageAsksForNothing(t *testing.T) {
 			t.Errorf("a link to %s", m[1])
 		}
 	}
+}
+
+// A run that was not played says why, and no sentence stops before its end.
+func TestWhatRunsCameTo(t *testing.T) {
+	for want, r := range map[string]Run{
+		"was medium": {Got: "medium", Why: []string{"x"}},
+		"was not played: needs prowler, which is not installed; no network": {Why: []string{"needs prowler, which is not installed", "no network"}},
+		"was not played": {},
+	} {
+		if got := r.Came(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	h, err := Build(Input{Registry: event.NewRegistry(), Guides: mustGuides(t), Results: []rehearse.Result{
+		{Test: "aws-prowler", Run: "low", Technique: "T1580", Provider: "aws", Kind: rehearse.Attack, Want: "medium or higher", Status: rehearse.Skipped, Why: []string{"needs prowler"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text, page bytes.Buffer
+	if err := errors.Join(h.Choose([]string{"T1580"}), WriteTechniques(&text, h, term.Terminal{Width: 200}), WriteHTML(&page, h, "1")); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{text.String(), page.String()} {
+		if !strings.Contains(out, "was not played: needs prowler") {
+			t.Errorf("why is not in\n%s", out)
+		}
+	}
+}
+
+// Names that services share are shown once; they count as often as they are.
+func TestExamplesDiffer(t *testing.T) {
+	in := Input{Registry: event.NewRegistry(), Guides: mustGuides(t)}
+	for service, name := range map[string]string{"microsoft.a": "accounts/listkeys/action", "microsoft.b": "accounts/listkeys/action", "microsoft.c": "boxes/listkeys/action"} {
+		in.Registry.Add(event.API{Cloud: event.Azure, Service: service, Name: name, Class: event.ClassDiscovery, Known: true, Technique: "T1580", Log: event.AzureActivity})
+	}
+	h, err := Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Choose([]string{"T1580"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range h.Techniques[0].Clouds {
+		if c.Name == "azure" && (len(c.Logs) != 1 || c.Logs[0].APIs != 3 || !slices.Equal(c.Logs[0].Some, []string{"accounts/listkeys/action", "boxes/listkeys/action"})) {
+			t.Errorf("%+v", c.Logs)
+		}
+	}
+}
+
+func mustGuides(t *testing.T) []*guide.Guide {
+	t.Helper()
+	list, err := guide.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }

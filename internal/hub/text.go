@@ -84,7 +84,7 @@ func writeTechnique(b *bufio.Writer, t *Technique, width int) {
 			if r.Synthetic {
 				how = ", made and not recorded"
 			}
-			paragraph(b, "  ", fmt.Sprintf("%s: %s, run %s (%s%s): must be %s, was %s", r.Status, r.Test, r.Run, r.Kind, how, r.Want, r.Got), width)
+			paragraph(b, "  ", fmt.Sprintf("%s: %s, run %s (%s%s): must be %s, %s", r.Status, r.Test, r.Run, r.Kind, how, r.Want, r.Came()), width)
 		}
 	}
 	b.WriteByte('\n')

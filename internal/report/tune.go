@@ -310,8 +310,11 @@ func (p *page) costs(r *tune.Report, f *tune.Fit) {
 }
 
 func quietText(c *tune.Cost, length int) string {
-	if c.Quiet == nil {
+	switch {
+	case c.Quiet == nil && len(c.Attacks) > 0:
 		return "nothing, being attack " + strings.Join(c.Attacks, "; ")
+	case c.Quiet == nil:
+		return "no exception fits" + unboundText(c.Unbound)
 	}
 	text := "except " + prefix(c.Quiet.ID, length)
 	if c.Findings > 1 {
@@ -321,6 +324,19 @@ func quietText(c *tune.Cost, length int) string {
 		text += "; others are attack " + strings.Join(c.Attacks, "; ")
 	}
 	return text
+}
+
+// unboundText says why an exception has nothing to be bound to.
+func unboundText(why string) string {
+	switch why {
+	case tune.SeveralAccounts:
+		return ": in several accounts"
+	case tune.UnnamedCaller:
+		return ": caller not named"
+	case tune.PrivateAddress:
+		return ": no public address"
+	}
+	return ""
 }
 
 // tuneVerdict is the answer in a sentence.

@@ -82,8 +82,11 @@ type Cost struct {
 	// Attacks names the labelled attacks among them.
 	Attacks []string `json:"attacks"`
 	// Quiet is what would quiet most of them; null where an attack would go
-	// with it.
+	// with it, or where no exception can be bound to any of them.
 	Quiet *Quiet `json:"quiet"`
+	// Unbound says, where that is so, why: several_accounts, unnamed_caller or
+	// private_address, of the finding of the highest priority.
+	Unbound string `json:"unbound,omitempty"`
 }
 
 // Quiet is a finding whose exception would cover others too.
@@ -171,6 +174,9 @@ func (s side) costs(days calendar, opts *Options) []Cost {
 		}
 		slices.Sort(c.Attacks)
 		c.Attacks = slices.Compact(c.Attacks)
+		if c.Quiet == nil && len(c.Attacks) == 0 {
+			c.Unbound = unbound(list[0].Finding)
+		}
 		out = append(out, c)
 	}
 	return out
@@ -189,7 +195,7 @@ func (s side) quiet() *Quiet {
 	}
 	var best *Quiet
 	for i := range s[:min(len(s), maxTried)] {
-		if !bindable(s[i].Finding) {
+		if unbound(s[i].Finding) != "" {
 			continue
 		}
 		n, attack := 0, false
@@ -206,22 +212,31 @@ func (s side) quiet() *Quiet {
 	return best
 }
 
-// bindable reports whether an exception can be bound to where a finding came
-// from: private addresses without an endpoint are everybody's, and callers
-// that the log does not name are nobody's.
-func bindable(f *finding.Finding) bool {
+// Why no exception can be bound to a finding.
+const (
+	SeveralAccounts = "several_accounts" // it is of an origin, not of one principal
+	UnnamedCaller   = "unnamed_caller"   // whom the log does not name is nobody
+	PrivateAddress  = "private_address"  // one without an endpoint, or none at all, is everybody's
+)
+
+// unbound says why no exception can be bound to where a finding came from; ""
+// where one can.
+func unbound(f *finding.Finding) string {
 	if f.Scope != "account" {
-		return false
+		return SeveralAccounts
 	}
 	for _, kind := range []event.ActorKind{event.UnknownActor, event.GCPRedacted, event.Anonymous} {
 		if f.Actor.Kind == kind.String() {
-			return false
+			return UnnamedCaller
 		}
 	}
-	return !slices.ContainsFunc(f.Addresses, func(a finding.Address) bool {
+	if slices.ContainsFunc(f.Addresses, func(a finding.Address) bool {
 		ip, err := netip.ParseAddr(a.IP)
 		return a.Endpoint == "" && (err != nil || ip.IsPrivate())
-	})
+	}) {
+		return PrivateAddress
+	}
+	return ""
 }
 
 // marksOf is what an exception is bound to: operations, accounts, clients and
