@@ -74,13 +74,18 @@ func (c *compileCmd) Run(std IO) error {
 	case c.Output != "":
 		return c.write(targets, results, std)
 	case c.Format == "json":
-		return writeCompiled(results, std.Stdout)
+		if err := writeCompiled(results, std.Stdout); err != nil {
+			return err
+		}
+		return c.tellParts(std, alsoCompiled)
 	}
 	if err := results[0].err; err != nil {
 		return err
 	}
-	_, err = io.WriteString(std.Stdout, results[0].out.Query)
-	return err
+	if _, err = io.WriteString(std.Stdout, results[0].out.Query); err != nil {
+		return err
+	}
+	return c.tellParts(std, alsoCompiled)
 }
 
 // compiled is a rule in one language, or why it is not.

@@ -135,6 +135,11 @@ func (c *huntCmd) detections(ctx context.Context, std IO) error {
 	if err := c.write(std, outs, rows); err != nil {
 		return err
 	}
+	if !c.Quiet {
+		if err := asked.tellParts(std, "not asked; name them beside it to ask them too"); err != nil {
+			return err
+		}
+	}
 	if bound >= 0 && slices.ContainsFunc(rows, func(r finding.Row) bool { return r.RiskScore >= bound }) {
 		return exit{code: ExitFindings}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"vedette/internal/report"
 	"vedette/internal/scan"
 )
 
@@ -23,3 +24,14 @@ const byScan = "vedette scan names them"
 
 // errNothing is that of input in which there was nothing to look at.
 var errNothing = errors.New("no audited call of a cloud was in the input: nothing could be found")
+
+// lostNamed says where this scan names the input that was lost.
+func (c *scanCmd) lostNamed() string {
+	switch {
+	case c.Format == string(report.JSON) && !c.inRows():
+		return "summary.problems names them"
+	case c.Quiet:
+		return "without --quiet they are named"
+	}
+	return "named above"
+}

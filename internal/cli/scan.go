@@ -123,17 +123,6 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	return c.verdict(res, c.lostNamed())
 }
 
-// lostNamed says where this scan names the input that was lost.
-func (c *scanCmd) lostNamed() string {
-	switch {
-	case c.Format == string(report.JSON) && !c.inRows():
-		return "summary.problems names them"
-	case c.Quiet:
-		return "without --quiet they are named"
-	}
-	return "named above"
-}
-
 // inRows reports whether the answer is rows, not findings.
 func (c *scanCmd) inRows() bool { return c.Rows || c.Profile == "seed" }
 
