@@ -334,7 +334,7 @@ func unboundText(why string) string {
 	case tune.UnnamedCaller:
 		return ": caller not named"
 	case tune.PrivateAddress:
-		return ": no public address"
+		return ": not all addresses are public"
 	}
 	return ""
 }
