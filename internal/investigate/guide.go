@@ -219,14 +219,15 @@ type page struct {
 }
 
 // shellWords writes paths as words of a POSIX shell, in quotes where they
-// need them: a command is there to be copied. Standard input cannot be read by
+// need them: a command is there to be copied. They are in order, since the one
+// in which logs are named changes nothing. Standard input cannot be read by
 // another command, and PATH stands for it.
 func shellWords(paths []string) string {
 	if len(paths) == 0 || slices.Contains(paths, "-") {
 		return "PATH"
 	}
-	list := make([]string, len(paths))
-	for i, p := range paths {
+	list := slices.Sorted(slices.Values(paths))
+	for i, p := range list {
 		if strings.HasPrefix(p, "-") {
 			p = "./" + p // no flag
 		}
