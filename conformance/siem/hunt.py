@@ -266,7 +266,7 @@ class Athena(Trino):
             for c, kind in self.DEEP.items():
                 columns.append(f"CAST(json_parse(lower_keys) AS {kind}) AS {c}")
             lower = "regexp_replace(json_format(json_extract(record, '$.userIdentity')), '\"([A-Za-z]+)\":', m -> '\"' || lower(m[1]) || '\":')"
-            statements += (f"CREATE TABLE {prefix}cloudtrail_logs AS SELECT {', '.join(columns)}, date_format(from_iso8601_timestamp(json_extract_scalar(record, '$.eventTime')), '%Y/%m/%d') AS \"timestamp\" "
+            statements += (f"CREATE TABLE {prefix}cloudtrail_logs AS SELECT {', '.join(columns)}, replace(substr(json_extract_scalar(record, '$.eventTime'), 1, 10), '-', '/') AS \"timestamp\" "
                            f"FROM (SELECT record, {lower} AS lower_keys FROM {prefix}cloudtrail);\n")
         self.run(["trino", *self.args], statements)
 
