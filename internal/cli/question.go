@@ -52,18 +52,19 @@ func questions(file string) ([]*question.Question, error) {
 // allQuestions is the group of all questions of the library.
 const allQuestions = "all"
 
-// named takes the ids of questions from the front of arguments, or the group of
-// all.
+// named takes the ids of questions from the front of arguments, each once; the
+// group of all is one.
 func named(library []*question.Question, args []string) (asked []*question.Question, rest []string) {
-	if len(args) > 0 && args[0] == allQuestions {
-		return library, args[1:]
-	}
 	for i, a := range args {
 		n := slices.IndexFunc(library, func(q *question.Question) bool { return q.ID == a })
-		if n < 0 {
+		switch {
+		case a == allQuestions:
+			asked = slices.Clone(library)
+		case n < 0:
 			return asked, args[i:]
+		case !slices.Contains(asked, library[n]):
+			asked = append(asked, library[n])
 		}
-		asked = append(asked, library[n])
 	}
 	return asked, nil
 }

@@ -372,8 +372,11 @@ func rehearsed(ctx context.Context, opts scan.Options, ids []string) ([]rehearse
 		return nil, err
 	}
 	asked, rest := named(library, ids)
-	if len(rest) > 0 {
+	switch {
+	case len(rest) > 0:
 		return nil, usagef("there is no question %q: vedette hunt --list has them", rest[0])
+	case len(asked) != len(ids):
+		return nil, usagef("questions are named one by one, each once")
 	}
 	answers, _, err := ask(ctx, opts, asked, nil, math.MinInt64, math.MaxInt64)
 	if err != nil {

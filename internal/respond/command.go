@@ -87,14 +87,17 @@ func (b *Book) command(template string, v values) (lines []string, more int, lef
 	if err != nil {
 		panic("respond: " + template + ": " + err.Error()) // load refuses it
 	}
-	sets := []values{{"paths": v["paths"]}}
+	// The last of several values changes first, so that the first sets are
+	// made of the first ones: no more than those are kept.
+	sets, all := []values{{"paths": v["paths"]}}, 1
 	for _, name := range b.names(template) {
 		if name == "paths" || len(v[name]) == 0 {
 			continue
 		}
+		all *= len(v[name])
 		var next []values
 		for _, one := range sets {
-			for _, value := range v[name] {
+			for _, value := range v[name][:min(len(v[name]), mostLines-len(next))] {
 				with := maps.Clone(one)
 				with[name] = []string{value}
 				next = append(next, with)
@@ -102,10 +105,7 @@ func (b *Book) command(template string, v values) (lines []string, more int, lef
 		}
 		sets = next
 	}
-	for i, one := range sets {
-		if len(lines) == mostLines {
-			return lines, len(sets) - i, left
-		}
+	for _, one := range sets {
 		fill := filler{book: b, v: one}
 		if line := fill.line(words); !slices.Contains(lines, line) {
 			lines = append(lines, line)
@@ -116,7 +116,7 @@ func (b *Book) command(template string, v values) (lines []string, more int, lef
 			}
 		}
 	}
-	return lines, 0, left
+	return lines, all - len(sets), left
 }
 
 // names are the values that a template takes, each once: those of its policies
