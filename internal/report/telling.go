@@ -62,15 +62,16 @@ func chooseAPIs(f *finding.Finding, most int) apiChoice {
 	slices.SortStableFunc(order, func(a, b int) int { return weights[b] - weights[a] })
 	kept := order[:most]
 	c := apiChoice{more: total - most}
-	for i := range f.APIs {
-		switch in := slices.Contains(kept, i); {
-		case in && weights[i] > 0:
+	for n, i := range order {
+		tells := weights[i] > 0
+		switch {
+		case n < most && tells:
 			c.telling++
-		case !in && weights[i] > 0:
-			c.missed++
-		}
-		if !slices.Contains(kept, i) {
+		case n >= most:
 			c.calls += f.APIs[i].Events
+			if tells {
+				c.missed++
+			}
 		}
 	}
 	// Above those that tell no more than the others, by calls.
