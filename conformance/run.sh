@@ -45,7 +45,7 @@
 #            the calls to the finding
 #
 # A check is named "targets | part | checker", which is its row in the table:
-# the whole run writes conformance/RESULTS.md. What has no checker outside is
+# the whole run writes conformance/RESULTS.md, one with --only the rows of its part. What has no checker outside is
 # read by a strict reader of our own and stands there as unverified. With --only
 # no checks run but those whose names have that text.
 #
@@ -543,24 +543,22 @@ else
 	skip "$name" "Node.js, its packages or a browser is not to be had"
 fi
 
-# results writes the table of a whole run. A target without a row has had no
-# check.
+# results writes the table of a whole run, or the rows of a part of one. A
+# target without a row has had no check.
 results() {
-	local row target
-	echo "# Results of conformance/run.sh"
-	echo
-	echo "$(date -u +%F), $(go version | cut -d' ' -f3,4), at commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)."
-	echo "Passed: by the checker named. Unverified: no checker outside was found, a strict reader of our own takes it."
-	echo
-	echo "| target | part | checker | verdict |"
-	echo "| --- | --- | --- | --- |"
-	for row in "${rows[@]}"; do echo "| $row |"; done
-	for target in $("$vedette" compile T1580 -t all -f json -o "$peers/all" | python3 -c 'import json, sys; print(*sorted({r["target"] for r in json.load(sys.stdin)}))'); do
-		printf '%s\n' "${rows[@]}" | cut -d'|' -f1 | grep -qE "(^|[ ,])$target([ ,]|$)" || echo "| $target | query, package | none | unverified |"
-	done
+	local target anew=()
+	[ -n "$only" ] || anew=(--anew)
+	{
+		for row in "${rows[@]}"; do echo "$row"; done
+		if [ -z "$only" ]; then
+			for target in $("$vedette" compile T1580 -t all -f json -o "$peers/all" | python3 -c 'import json, sys; print(*sorted({r["target"] for r in json.load(sys.stdin)}))'); do
+				printf '%s\n' "${rows[@]}" | cut -d'|' -f1 | grep -qE "(^|[ ,])$target([ ,]|$)" || echo "$target | query, package | none | unverified"
+			done
+		fi
+	} | python3 conformance/results.py conformance/RESULTS.md "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$(date -u +%F), $(go version | cut -d' ' -f3)" "${anew[@]}"
 }
-if [ -n "$whole" ] && [ -z "$only" ]; then
-	results >conformance/RESULTS.md
+if [ -n "$whole" ] && [ ${#rows[@]} -gt 0 ]; then
+	results
 fi
 
 echo
