@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -125,42 +124,46 @@ func put(t *testing.T, name, text string) {
 	}
 }
 
-// TestAwaitALateAndUntidyFolder: the folder is not there at first; files come
-// in any order, twice, half written, and under a name that changes.
+// TestAwaitALateAndUntidyFolder: files come in any order, twice, half written,
+// and under a name that changes. Each look is followed by one of the steps,
+// however fast or slow the machine is.
 func TestAwaitALateAndUntidyFolder(t *testing.T) {
 	noGoroutinesLeft(t)
 	r := made(12)
 	root := filepath.Join(t.TempDir(), "logs")
 	in := func(name string) string { return filepath.Join(root, "AWSLogs", name) }
 	whole := packed(delivered(r, 6, 7, 8, 9))
+	put(t, filepath.Join(root, "README"), "logs of another kind are not here\n")
 	steps := []func(){
-		func() {},
 		func() { put(t, in("b.json.gz"), packed(delivered(r, 11, 3, 4))) },
-		func() { put(t, in("c.json.gz"), packed(delivered(r, 4, 3, 5))) },       // copies
-		func() { put(t, in("d.json.gz"), whole[:len(whole)/2]) },                // half written
-		func() { put(t, in("notes.txt"), "the lines will come\n") },             // no log
-		func() { put(t, in("e.json.part"), delivered(r, 0, 1)) },                // under another name,
+		func() { put(t, in("c.json.gz"), packed(delivered(r, 4, 3, 5))) }, // copies
+		func() { put(t, in("d.json.gz"), whole[:len(whole)/2]) },          // half written
+		func() { put(t, in("notes.txt"), "the lines will come\n") },       // no log
+		func() { put(t, in("empty.json.gz"), ""); put(t, in("e.json.part"), delivered(r, 0, 1)) },
 		func() { _ = os.Rename(in("e.json.part"), in("a.json")) },               // renamed into place,
 		func() { put(t, in("a.json"), delivered(r, 0, 1, 2)) },                  // and grown
 		func() { put(t, in("z.json"), `{"Records":[`+logged(r, 10, "curl")) },   // cut off, and the marker lost
-		func() { put(t, in("d.json.gz"), whole) },                               // the rest of it
-		func() { put(t, in("empty.json.gz"), "") },                              // nothing yet
 		func() { _ = os.Remove(in("b.json.gz")); put(t, in("f.json"), "{}\n") }, // moved away
+		func() { put(t, in("d.json.gz"), whole) },                               // the rest of it
 	}
-	var filling sync.WaitGroup
-	filling.Go(func() {
-		for _, step := range steps {
-			time.Sleep(15 * time.Millisecond)
-			step()
-		}
-	})
+	left := steps
 	var told []string
 	a, err := Await(t.Context(), Watch{
-		Folder: root, Record: r, Lines: lines, Findings: findings(t), Poll: time.Millisecond, Timeout: time.Minute,
+		Folder: root, Record: r, Findings: findings(t), Poll: time.Millisecond, Timeout: 5 * time.Minute,
+		Lines: func(ctx context.Context, paths []string, visit func(string, []byte, *event.Event)) error {
+			err := lines(ctx, paths, visit)
+			if len(left) > 0 {
+				left[0]()
+				left = left[1:]
+			}
+			return err
+		},
 		Fires: func(f *finding.Finding) bool { return len(f.Detections) > 0 && f.Actor.Name == "ida" },
 		Told:  func(line string) { told = append(told, line) },
 	})
-	filling.Wait()
+	if len(left) > 0 {
+		t.Errorf("it ended %d steps early", len(left))
+	}
 	if err != nil {
 		t.Fatalf("%v\n%+v", err, a)
 	}
@@ -175,7 +178,7 @@ func TestAwaitALateAndUntidyFolder(t *testing.T) {
 	if *a.FirstLine >= *a.LastLine || *a.FirstLine > *a.Fired || *a.FirstLine < 59 {
 		t.Errorf("first %v, last %v, fired %v", *a.FirstLine, *a.LastLine, *a.Fired)
 	}
-	if a.Finding == "" || len(told) < 3 {
+	if a.Finding == "" || len(told) < 6 {
 		t.Errorf("finding %q, told %q", a.Finding, told)
 	}
 }
@@ -290,6 +293,14 @@ func TestAwaitNothing(t *testing.T) {
 	w.Findings = findings(t)
 	if _, err := Await(t.Context(), w); !errors.Is(err, ErrUnfound) || !strings.Contains(err.Error(), "none has shown up") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestAwaitNoFolder: it need not be there yet.
+func TestAwaitNoFolder(t *testing.T) {
+	a, err := Await(t.Context(), Watch{Folder: filepath.Join(t.TempDir(), "none"), Record: made(2), Lines: lines, Poll: time.Millisecond, Timeout: 10 * time.Millisecond})
+	if !errors.Is(err, ErrLate) || len(a.Lines) != 0 {
+		t.Errorf("%+v, %v", a, err)
 	}
 }
 
