@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"vedette/internal/finding"
+	"vedette/internal/investigate"
 	"vedette/internal/term"
 )
 
@@ -197,7 +198,7 @@ func savedNotes(g given, r *finding.Report, c completed) []string {
 			if short > 0 {
 				text += ", and all events"
 			}
-			text += ": vedette report " + name + " LOGS."
+			text += ": vedette report " + investigate.ShellWords([]string{name}) + " LOGS."
 		}
 		notes = append(notes, text)
 	}

@@ -218,11 +218,11 @@ type page struct {
 	Logs    string
 }
 
-// shellWords writes paths as words of a POSIX shell, in quotes where they
+// ShellWords writes paths as words of a POSIX shell, in quotes where they
 // need them: a command is there to be copied. They are in order, since the one
 // in which logs are named changes nothing. Standard input cannot be read by
 // another command, and PATH stands for it.
-func shellWords(paths []string) string {
+func ShellWords(paths []string) string {
 	if len(paths) == 0 || slices.Contains(paths, "-") {
 		return "PATH"
 	}
@@ -249,7 +249,7 @@ func (g *Guide) answer(w *Walk, f *finding.Finding, paths []string) ([]Step, err
 	if f == nil {
 		f = &finding.Finding{}
 	}
-	p := &page{Facts: w.Facts, Subject: w.Subject, Finding: f, Logs: shellWords(paths)}
+	p := &page{Facts: w.Facts, Subject: w.Subject, Finding: f, Logs: ShellWords(paths)}
 	steps := make([]Step, 0, len(g.steps))
 	for i := range g.steps {
 		q := &g.steps[i]

@@ -100,11 +100,11 @@ func TestPathsOfCommands(t *testing.T) {
 		"'' ./-o './-x y'":         {"-x y", "", "-o"},
 		"'~/logs/*'":               {"~/logs/*"},
 	} {
-		if got := shellWords(paths); got != want {
+		if got := ShellWords(paths); got != want {
 			t.Errorf("%q: %s, want %s", paths, got, want)
 		}
 	}
-	if got := shellWords([]string{"a", "-"}); got != "PATH" {
+	if got := ShellWords([]string{"a", "-"}); got != "PATH" {
 		t.Errorf("standard input is %s", got)
 	}
 
