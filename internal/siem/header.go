@@ -201,18 +201,22 @@ func PlainLine(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// wrap breaks a line between words.
+// wrap breaks a line between words, and indents what goes on; a word that is
+// wider stays whole.
 func wrap(s string, width int) []string {
+	const indent = "  "
 	var lines []string
+	start := 0 // of the first word
 	for len(s) > width {
-		i := strings.LastIndexByte(s[:width+1], ' ')
-		if i <= 0 {
-			if i = strings.IndexByte(s, ' '); i < 0 {
+		i := strings.LastIndexByte(s[start:width+1], ' ')
+		if i < 0 {
+			if i = strings.IndexByte(s[start:], ' '); i < 0 {
 				break
 			}
 		}
-		lines = append(lines, s[:i])
-		s = "  " + s[i+1:]
+		lines = append(lines, s[:start+i])
+		s = indent + s[start+i+1:]
+		start = len(indent)
 	}
 	return append(lines, s)
 }
