@@ -41,6 +41,8 @@ type Program struct {
 	// does not name itself: of what it is written with. Empty where that is not
 	// known.
 	Libraries []string
+	// Disguises are user agents of others that it sends in place of its own.
+	Disguises []string
 	Source    string
 }
 
@@ -82,8 +84,8 @@ var everydayTSV string
 // or Pentoo Linux (BSD-3-Clause, see NOTICE). Terraform's and the console's are
 // among them: a match may accuse, and never excuses.
 //
-//go:embed pacu_user_agents.txt
-var pacuAgents string
+//go:embed disguises.tsv
+var disguisesTSV string
 
 // Sources: TrailDiscover (CC BY 4.0), see NOTICE; for Storm-0501, which it does
 // not have, Microsoft's report that the row links to.
@@ -108,9 +110,13 @@ var tools = sync.OnceValue(func() []Tool {
 func Tools() []Tool { return tools() }
 
 var programs = sync.OnceValue(func() []Program {
+	disguises := map[string][]string{}
+	for _, f := range tsv.Must("footprint/disguises.tsv", disguisesTSV, "tool user_agent") {
+		disguises[f[0]] = append(disguises[f[0]], f[1])
+	}
 	var list []Program
 	for _, f := range tsv.Must("footprint/programs.tsv", programsTSV, "tool name class client libraries source commit") {
-		p := Program{Name: f[0], Title: f[1], Class: f[2], Client: f[3], Source: f[5] + " at " + f[6]}
+		p := Program{Name: f[0], Title: f[1], Class: f[2], Client: f[3], Disguises: disguises[f[0]], Source: f[5] + " at " + f[6]}
 		if f[4] != "" {
 			p.Libraries = strings.Split(f[4], ",")
 		}
@@ -132,9 +138,6 @@ func Everyday() map[Operation]int {
 	}
 	return m
 }
-
-// PacuAgents returns the user agents that Pacu puts on to hide where it runs.
-func PacuAgents() []string { return strings.Split(strings.TrimSpace(pacuAgents), "\n") }
 
 // OfTool returns the operations of a tool's module, or, where module is
 // empty, of the whole tool, each once. It is empty for unknown names.

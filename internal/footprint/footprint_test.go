@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"vedette/internal/tsv"
 )
 
 func TestTables(t *testing.T) {
@@ -57,6 +59,15 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%s has operations and no row in programs.tsv", tool.Name)
 		}
 	}
+	for _, f := range tsv.Must("footprint/disguises.tsv", disguisesTSV, "tool user_agent") {
+		if !names[f[0]] || f[1] == "" {
+			t.Errorf("%q puts on %q and has no row in programs.tsv", f[0], f[1])
+		}
+	}
+	i := slices.IndexFunc(Programs(), func(p Program) bool { return p.Name == "pacu" })
+	if n := len(Programs()[i].Disguises); n != 60 {
+		t.Errorf("Pacu puts on %d user agents", n)
+	}
 }
 
 func TestEveryday(t *testing.T) {
@@ -68,9 +79,6 @@ func TestEveryday(t *testing.T) {
 		if o != o.Canonical() {
 			t.Errorf("%v ends in an API date", o)
 		}
-	}
-	if n := len(PacuAgents()); n != 60 {
-		t.Errorf("%d user agents of Pacu's", n)
 	}
 }
 

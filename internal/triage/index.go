@@ -23,7 +23,6 @@ type toolIndex struct {
 
 	programs []*knownTool
 	reports  []knownIncident
-	agents   map[string]bool // that Pacu puts on
 
 	metMu sync.Mutex
 	met   atomic.Pointer[[]atomic.Pointer[trait]] // of APIs that were met, by ID
@@ -39,10 +38,11 @@ type trait struct {
 // knownTool is a program with what it calls.
 type knownTool struct {
 	footprint.Program
-	ops     opSet
-	n       int
-	total   float64       // weight of ops
-	modules []knownModule // where it runs piece by piece
+	disguises map[string]bool // user agents that it puts on
+	ops       opSet
+	n         int
+	total     float64       // weight of ops
+	modules   []knownModule // where it runs piece by piece
 }
 
 // knownModule is a piece of a program, in the order of its source.
@@ -95,10 +95,13 @@ type called struct {
 }
 
 func newToolIndex() *toolIndex {
-	x := &toolIndex{number: map[footprint.Operation]uint16{}, agents: map[string]bool{}}
+	x := &toolIndex{number: map[footprint.Operation]uint16{}}
 	callers := make([]int, maxOps) // tools that call an operation
 	for _, p := range footprint.Programs() {
-		t := &knownTool{Program: p}
+		t := &knownTool{Program: p, disguises: map[string]bool{}}
+		for _, agent := range p.Disguises {
+			t.disguises[agent] = true
+		}
 		for _, piece := range footprint.Tools() {
 			if piece.Name != p.Name {
 				continue
@@ -152,9 +155,6 @@ func newToolIndex() *toolIndex {
 	for i := range x.reports {
 		k := &x.reports[i]
 		k.total = k.ops.weigh(&k.ops, x.byIncident)
-	}
-	for _, a := range footprint.PacuAgents() {
-		x.agents[a] = true
 	}
 	return x
 }

@@ -222,11 +222,16 @@ func (x *toolIndex) client(t *knownTool, f *finding.Facts, a attribution) attrib
 		a.Basis = strings.TrimPrefix(a.Basis+"; its client names itself", "; ")
 		return a
 	}
-	if t.Name == "pacu" && slices.ContainsFunc(f.UserAgents, func(s string) bool { return x.agents[s] }) {
+	if t.disguised(f) {
 		a.Confidence = map[string]string{"": "low", "low": "medium", "medium": "high", "high": "high"}[a.Confidence]
 		a.Basis = strings.TrimPrefix(a.Basis+"; the user agent is one that it puts on to hide", "; ")
 	}
 	return a
+}
+
+// disguised tells whether a user agent is one that the tool puts on.
+func (t *knownTool) disguised(f *finding.Facts) bool {
+	return slices.ContainsFunc(f.UserAgents, func(s string) bool { return t.disguises[s] })
 }
 
 // unknownClient is the family of a user agent that is missing or says nothing.
@@ -237,8 +242,7 @@ const unknownClient = "unknown"
 // it call itself something else.
 func (x *toolIndex) against(t *knownTool, f *finding.Facts) string {
 	own := slices.Concat([]string{t.Client}, t.Libraries)
-	hides := t.Name == "pacu" && slices.ContainsFunc(f.UserAgents, func(s string) bool { return x.agents[s] })
-	if len(t.Libraries) == 0 || len(f.Clients) == 0 || hides {
+	if len(t.Libraries) == 0 || len(f.Clients) == 0 || t.disguised(f) {
 		return ""
 	}
 	for _, c := range f.Clients {

@@ -114,6 +114,12 @@ func TestBasis(t *testing.T) {
 	}
 }
 
+// disguise is a user agent of others that a tool puts on.
+func disguise(tool string) string {
+	i := slices.IndexFunc(footprint.Programs(), func(p footprint.Program) bool { return p.Name == tool })
+	return footprint.Programs()[i].Disguises[17]
+}
+
 func TestClientRaises(t *testing.T) {
 	few := footprint.OfTool("pacu", "ec2__enum")[:3]
 	nine := footprint.OfTool("pacu", "iam__enum_permissions")[:9]
@@ -123,7 +129,7 @@ func TestClientRaises(t *testing.T) {
 		want                []string
 	}{
 		{"its own name", "pacu", "Boto3/1.34 Pacu-Session-8c1e", few, []string{"Pacu high"}},
-		{"a name that it puts on", "terraform", footprint.PacuAgents()[17], few, []string{"Pacu low"}},
+		{"a name that it puts on", "terraform", disguise("pacu"), few, []string{"Pacu low"}},
 		{"another name, and calls of nobody", "boto3", "Boto3/1.34", nine, nil},
 		{"a tool without operations", "trufflehog", "TruffleHog", few[:1], []string{"TruffleHog high"}},
 	} {
@@ -180,7 +186,7 @@ func TestAgainst(t *testing.T) {
 	}
 	// Pacu puts on clients of others; that one does speaks for it.
 	pacu := factsOf(footprint.OfTool("pacu", "iam__enum_permissions"), time.Second)
-	for agent, want := range map[string]bool{"Mozilla/5.0 (nobody)": true, footprint.PacuAgents()[17]: false} {
+	for agent, want := range map[string]bool{"Mozilla/5.0 (nobody)": true, disguise("pacu"): false} {
 		pacu.Clients, pacu.UserAgents = []string{"console"}, []string{agent}
 		got := newToolIndex().tools(pacu, true)
 		if len(got) == 0 || got[0].Name != "Pacu" || (got[0].Against != "") != want {
