@@ -412,15 +412,20 @@ type rehearseClean struct {
 }
 
 func (c *rehearseClean) Run(std IO) error {
-	left, err := rehearse.Clean(c.Dir)
-	if err != nil {
+	removed, left, err := rehearse.Clean(c.Dir)
+	switch {
+	case err != nil && removed > 0:
+		return fmt.Errorf("%s removed, and then: %w", term.Plural(removed, "run"), err)
+	case err != nil:
 		return err
-	}
-	if len(left) == 0 {
+	case len(left) == 0:
 		fmt.Fprintln(std.Stdout, "removed", term.Safe(c.Dir))
 		return nil
+	case removed == 0:
+		fmt.Fprintln(std.Stdout, "there is no run in", term.Safe(c.Dir))
+	default:
+		fmt.Fprintf(std.Stdout, "removed %s of %s\n", term.Plural(removed, "run"), term.Safe(c.Dir))
 	}
-	fmt.Fprintln(std.Stdout, "removed the runs of", term.Safe(c.Dir))
 	for _, path := range left {
 		fmt.Fprintln(std.Stdout, "left, no run's:", term.Safe(path))
 	}

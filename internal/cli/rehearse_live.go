@@ -34,7 +34,10 @@ type liveRun struct {
 }
 
 // liveFile is where a live run is kept in a rehearsal's folder.
-func liveFile(dir, test string) string { return filepath.Join(dir, test, "live", "run.json") }
+func liveFile(dir, test string) string { return filepath.Join(dir, test, liveName, "run.json") }
+
+// liveName is the run of a test that was a live one.
+const liveName = "live"
 
 // signIn says how to come by credentials.
 var signIn = map[string]string{
@@ -94,7 +97,11 @@ func (c *rehearseRun) live(ctx context.Context, list []*rehearse.Test, std IO) e
 		}
 	})
 	if record != nil && len(record.Calls) > 0 {
-		if werr := writeJSONFile(liveFile(c.Dir, t.ID), record); werr != nil {
+		werr := rehearse.Mark(c.Dir, t.ID, liveName)
+		if werr == nil {
+			werr = writeJSONFile(liveFile(c.Dir, t.ID), record)
+		}
+		if werr != nil {
 			return errors.Join(err, werr)
 		}
 	}

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -43,5 +46,35 @@ func TestEveryQuestionIsRehearsed(t *testing.T) {
 		if !claimed[q.ID] {
 			t.Errorf("no run of an attack test claims an answer to %s", q.ID)
 		}
+	}
+}
+
+// TestCleanSaysWhatItRemoved holds that no run is said to be removed where none
+// was.
+func TestCleanSaysWhatItRemoved(t *testing.T) {
+	dir := t.TempDir()
+	p := rehearse.Player{Dir: dir}
+	if err := p.Play(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	clean := func() string {
+		var told bytes.Buffer
+		if err := (&rehearseClean{rehearsal{dir}}).Run(IO{Stdout: &told}); err != nil {
+			t.Fatal(err)
+		}
+		return told.String()
+	}
+	mine := filepath.Join(dir, "mine")
+	if err := os.Mkdir(mine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := clean(), "there is no run in "+dir+"\nleft, no run's: "+mine+"\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := rehearse.Mark(dir, "one", "low"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := clean(), "removed 1 run of "+dir+"\nleft, no run's: "+mine+"\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

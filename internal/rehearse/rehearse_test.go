@@ -338,49 +338,6 @@ func TestNamesAreReadFromEveryLog(t *testing.T) {
 	}
 }
 
-func TestCleanTouchesNothingElse(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "mine"), []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Clean(dir); err == nil {
-		t.Error("a folder that is no rehearsal's is removed")
-	}
-	p := Player{Dir: dir}
-	if err := p.Play(t.Context(), nil); err == nil {
-		t.Error("a folder that holds something is taken")
-	}
-	p.Dir = filepath.Join(dir, "rehearsal")
-	if err := p.Play(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"one/low/run.json", "one/low/trail/log.json", "mine/notes"} {
-		file := filepath.Join(p.Dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	left, err := Clean(p.Dir)
-	if err != nil || !slices.Equal(left, []string{filepath.Join(p.Dir, "mine")}) {
-		t.Errorf("left %q, %v", left, err)
-	}
-	if _, err := os.Stat(filepath.Join(p.Dir, "one")); !os.IsNotExist(err) {
-		t.Error("the run is still there")
-	}
-	if err := os.RemoveAll(filepath.Join(p.Dir, "mine")); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := Clean(p.Dir); err != nil || left != nil {
-		t.Errorf("left %q, %v", left, err)
-	}
-	if _, err := os.Stat(p.Dir); !os.IsNotExist(err) {
-		t.Error("the folder is still there")
-	}
-}
-
 // TestPlanIsAScript holds that a plan says what it needs and cleans up after
 // itself, and has the files that it runs.
 func TestPlanIsAScript(t *testing.T) {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,9 +77,6 @@ func (p *Played) Unrecorded() (n int, tooMany bool) {
 	return n, n*100 > p.Calls
 }
 
-// marker is the file that says that a folder is a rehearsal's.
-const marker = ".vedette-rehearsal"
-
 // Play plays every run of the tests. What cannot be played is skipped and
 // says why; an error ends everything.
 func (p *Player) Play(ctx context.Context, tests []*Test) error {
@@ -138,66 +133,16 @@ func (p *Player) Play(ctx context.Context, tests []*Test) error {
 // Close ends what the runs shared.
 func (p *Player) Close() { p.aws.stop() }
 
-// claim makes the folder, or takes one that is a rehearsal's already.
-func (p *Player) claim() error {
-	if entries, err := os.ReadDir(p.Dir); err == nil && len(entries) > 0 {
-		if _, err := os.Stat(filepath.Join(p.Dir, marker)); err != nil {
-			return fmt.Errorf("%s: not empty, and no rehearsal's: give another folder", p.Dir)
-		}
-	}
-	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(p.Dir, marker), []byte("made by vedette rehearse run; vedette rehearse clean removes it\n"), 0o644)
-}
-
-// Clean removes the runs that a folder holds, and the folder if nothing else is
-// in it. It returns what was left, by path. A folder that no rehearsal made is
-// an error.
-func Clean(dir string) (left []string, err error) {
-	if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: no rehearsal's folder: nothing was removed", dir)
-		}
-		return nil, err
-	}
-	runs, err := filepath.Glob(filepath.Join(dir, "*", "*", "run.json"))
-	if err != nil {
-		return nil, err
-	}
-	for _, run := range runs {
-		if err := os.RemoveAll(filepath.Dir(run)); err != nil {
-			return nil, err
-		}
-	}
-	tests, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tests {
-		path := filepath.Join(dir, t.Name())
-		// A folder that holds something else stays.
-		if t.Name() == marker || t.IsDir() && os.Remove(path) == nil {
-			continue
-		}
-		left = append(left, path)
-	}
-	if len(left) > 0 {
-		return left, nil
-	}
-	if err := os.Remove(filepath.Join(dir, marker)); err != nil {
-		return nil, err
-	}
-	return nil, os.Remove(dir)
-}
-
 // one plays one run into its folder.
 func (p *Player) one(ctx context.Context, t *Test, r *Run) (*Played, error) {
-	dir := filepath.Join(p.Dir, t.ID, r.Name)
-	if err := os.RemoveAll(dir); err != nil {
+	if err := clearRun(p.Dir, t.ID, r.Name); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "trail"), 0o755); err != nil {
+	if err := Mark(p.Dir, t.ID, r.Name); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(p.Dir, t.ID, r.Name)
+	if err := os.Mkdir(filepath.Join(dir, "trail"), 0o755); err != nil {
 		return nil, err
 	}
 	played := &Played{Test: t.ID, Run: r.Name, Synthetic: t.Synthetic()}
@@ -221,7 +166,7 @@ func (p *Player) one(ctx context.Context, t *Test, r *Run) (*Played, error) {
 	if err != nil {
 		return nil, err
 	}
-	return played, os.WriteFile(filepath.Join(dir, "run.json"), append(text, '\n'), 0o644)
+	return played, os.WriteFile(filepath.Join(dir, runFile), append(text, '\n'), 0o644)
 }
 
 // needs are the programs of a test with those of its provider's stand-in.

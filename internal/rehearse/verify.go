@@ -157,7 +157,7 @@ func Verify(ctx context.Context, dir string, tests []*Test, must bool, judging f
 		}
 		for i := range t.Runs {
 			r := &t.Runs[i]
-			text, err := os.ReadFile(filepath.Join(dir, t.ID, r.Name, "run.json"))
+			text, err := os.ReadFile(filepath.Join(dir, t.ID, r.Name, runFile))
 			if errors.Is(err, fs.ErrNotExist) {
 				if must {
 					absent = append(absent, Result{
