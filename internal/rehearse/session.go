@@ -2,7 +2,9 @@ package rehearse
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -29,9 +31,16 @@ func FindTools(dir string) (Tools, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tools: %w", err)
 	}
-	bins, err := filepath.Glob(filepath.Join(dir, "*", "bin"))
-	if err != nil {
+	sets, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tools: %w", err)
+	}
+	var bins Tools
+	for _, set := range sets {
+		bin := filepath.Join(dir, set.Name(), "bin")
+		if info, err := os.Stat(bin); err == nil && info.IsDir() {
+			bins = append(bins, bin)
+		}
 	}
 	first := filepath.Join(dir, "aws", "bin")
 	slices.SortStableFunc(bins, func(a, b string) int {
