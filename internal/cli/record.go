@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -259,7 +258,7 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 					}
 				}
 			}
-			return paths, errors.Join(err, c.marks(a.NotImplemented()))
+			return paths, errors.Join(err, a.FlushMarks(c.marksFile()))
 		},
 		summary: func(w io.Writer) { c.summary(w, a) },
 		faults:  a.Faults, notLogged: a.NotLogged,
@@ -278,13 +277,13 @@ func isAWSHost(host string) bool {
 type estateRecorder interface {
 	http.Handler
 	Serves(host string) bool
-	Deliver(root string) ([]string, error)
+	Flush(root string) (map[string]int, error)
 	Faults() []string
 	NotLogged() map[string]int
 }
 
 func (c *recordCmd) estate(r estateRecorder, environ func(addr, ca string) string) *recording {
-	var paths []string
+	records := map[string]int{}
 	var calls atomic.Int64
 	counted := http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		calls.Add(1)
@@ -297,19 +296,17 @@ func (c *recordCmd) estate(r estateRecorder, environ func(addr, ca string) strin
 			}
 			return nil
 		},
-		deliver: func() (out []string, err error) {
-			out, err = r.Deliver(c.Output)
-			paths = out
-			return out, err
+		deliver: func() ([]string, error) {
+			written, err := r.Flush(c.Output)
+			for path, n := range written {
+				records[path] += n
+			}
+			return slices.Sorted(maps.Keys(written)), err
 		},
 		summary: func(w io.Writer) {
-			records := map[string]int{}
 			total := 0
-			for _, p := range paths {
-				if text, err := os.ReadFile(filepath.Join(c.Output, filepath.FromSlash(p))); err == nil {
-					records[p] = bytes.Count(text, []byte("\n"))
-					total += records[p]
-				}
+			for _, n := range records {
+				total += n
 			}
 			fmt.Fprintf(w, "\n%s, %s\n", plural(int(calls.Load()), "call"), plural(total, "record"))
 			tally(w, records)
@@ -335,21 +332,6 @@ func (c *recordCmd) authority(pem []byte) (file string, remove func(), err error
 // marksFile lists the calls that the stand-in lacks. It lies beside the folder
 // and not in it, where it would be taken for a log.
 func (c *recordCmd) marksFile() string { return filepath.Clean(c.Output) + ".not-implemented.jsonl" }
-
-func (c *recordCmd) marks(marks []emulate.NotImplemented) error {
-	if len(marks) == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	for _, m := range marks {
-		line, err := json.Marshal(m)
-		if err != nil {
-			return err
-		}
-		b.Write(append(line, '\n'))
-	}
-	return os.WriteFile(c.marksFile(), b.Bytes(), 0o644)
-}
 
 func (c *recordCmd) summary(w io.Writer, a *emulate.AWS) {
 	n := a.Counts()

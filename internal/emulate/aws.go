@@ -65,6 +65,7 @@ type AWS struct {
 	skipped  map[string]int
 	counts   AWSCounts
 	marks    []NotImplemented
+	marked   int // how many of the marks FlushMarks wrote
 	notes    []string
 	faults   []string
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,8 +238,25 @@ func writeFile(name string, body []byte) error {
 		return err
 	}
 	part := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".part")
-	if err := os.WriteFile(part, body, 0o644); err != nil {
+	err := os.WriteFile(part, body, 0o644)
+	if err == nil {
+		err = os.Rename(part, name)
+	}
+	if err != nil {
+		_ = os.Remove(part) // or a full disk gets fuller with each try
+	}
+	return err
+}
+
+// appendFile adds lines to a file, which is made if need be. Like writeFile, it
+// shows whole files only.
+func appendFile(name string, lines []byte) error {
+	before, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Rename(part, name)
+	if n := len(before); n > 0 && before[n-1] != '\n' {
+		before = append(before, '\n')
+	}
+	return writeFile(name, append(before, lines...))
 }

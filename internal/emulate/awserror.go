@@ -31,6 +31,32 @@ func (a *AWS) NotImplemented() []NotImplemented {
 	return slices.Clone(a.marks)
 }
 
+// FlushMarks appends the marks that no FlushMarks wrote before to a file, each
+// as a line of JSON. Without new marks it touches no file.
+func (a *AWS) FlushMarks(file string) error {
+	a.mu.Lock()
+	fresh := slices.Clone(a.marks[a.marked:])
+	a.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
+	var lines []byte
+	for _, m := range fresh {
+		line, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("marks: %w", err)
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+	if err := appendFile(file, lines); err != nil {
+		return fmt.Errorf("marks: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.marked += len(fresh)
+	return nil
+}
+
 func (a *AWS) mark(c awsCall, rec cloudTrailRecord, said string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

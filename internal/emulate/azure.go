@@ -3,6 +3,7 @@ package emulate
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -240,44 +241,95 @@ func (a *Azure) bearer(r *http.Request) *AzurePrincipal {
 func (a *Azure) Deliver(root string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	blobs := map[string][]byte{}
-	for folder, records := range a.logs {
-		slices.SortStableFunc(records, func(x, y map[string]any) int {
-			return strings.Compare(x["time"].(string), y["time"].(string))
-		})
-		for _, rec := range records {
-			at, err := time.Parse(azureTime, rec["time"].(string))
-			if err != nil {
-				return nil, fmt.Errorf("deliver: %w", err)
-			}
-			line, err := marshal(rec)
-			if err != nil {
-				return nil, fmt.Errorf("deliver: %w", err)
-			}
-			name := folder + at.Format("/y=2006/m=01/d=02/h=15") + "/m=00/PT1H.json"
-			blobs[name] = append(append(blobs[name], line...), "\r\n"...)
-		}
-	}
 	var paths []string
-	for name, body := range blobs {
-		if err := writeFile(filepath.Join(root, filepath.FromSlash(name)), body); err != nil {
-			return nil, fmt.Errorf("deliver: %w", err)
+	for folder, records := range a.logs {
+		blobs, err := azureBlobs(folder, records)
+		if err != nil {
+			return nil, err
 		}
-		paths = append(paths, name)
+		for name, b := range blobs {
+			if err := writeFile(filepath.Join(root, filepath.FromSlash(name)), b.lines); err != nil {
+				return nil, fmt.Errorf("deliver: %w", err)
+			}
+			paths = append(paths, name)
+		}
 	}
 	slices.Sort(paths)
 	return paths, nil
 }
 
+// Flush appends the records that no Flush wrote before to the blobs of their
+// hours, which is what diagnostic settings do: what lies there already, of this
+// recording or an earlier one, stays. Records that could not be written are
+// kept for the next time. It returns how many were written, by path relative to
+// root.
+func (a *Azure) Flush(root string) (map[string]int, error) {
+	a.mu.Lock()
+	logs := a.logs
+	a.logs = nil
+	a.mu.Unlock()
+	written := map[string]int{}
+	var failed []error
+	for folder, records := range logs {
+		blobs, err := azureBlobs(folder, records)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		for name, b := range blobs {
+			if err := appendFile(filepath.Join(root, filepath.FromSlash(name)), b.lines); err != nil {
+				failed = append(failed, fmt.Errorf("deliver: %w", err))
+				a.log(folder, b.records...)
+				continue
+			}
+			written[name] = len(b.records)
+		}
+	}
+	return written, errors.Join(failed...)
+}
+
+// azureBlob is what one blob gets.
+type azureBlob struct {
+	records []map[string]any
+	lines   []byte
+}
+
+// azureBlobs gives the records of a folder to the blobs of their hours, by
+// path, in the order of their times.
+func azureBlobs(folder string, records []map[string]any) (map[string]*azureBlob, error) {
+	slices.SortStableFunc(records, func(x, y map[string]any) int {
+		return strings.Compare(x["time"].(string), y["time"].(string))
+	})
+	blobs := map[string]*azureBlob{}
+	for _, rec := range records {
+		at, err := time.Parse(azureTime, rec["time"].(string))
+		if err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		line, err := marshal(rec)
+		if err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		name := folder + at.Format("/y=2006/m=01/d=02/h=15") + "/m=00/PT1H.json"
+		b := blobs[name]
+		if b == nil {
+			b = &azureBlob{}
+			blobs[name] = b
+		}
+		b.records = append(b.records, rec)
+		b.lines = append(append(b.lines, line...), "\r\n"...)
+	}
+	return blobs, nil
+}
+
 const azureTime = "2006-01-02T15:04:05.0000000Z"
 
-func (a *Azure) log(folder string, rec map[string]any) {
+func (a *Azure) log(folder string, recs ...map[string]any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.logs == nil {
 		a.logs = map[string][]map[string]any{}
 	}
-	a.logs[folder] = append(a.logs[folder], rec)
+	a.logs[folder] = append(a.logs[folder], recs...)
 }
 
 func (a *Azure) skip(operation string) {

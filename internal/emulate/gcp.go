@@ -3,9 +3,11 @@ package emulate
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,6 +32,9 @@ type GCP struct {
 	invocations map[string]string
 	skipped     map[string]int
 	faults      []string
+
+	flushing sync.Mutex
+	shards   map[string]string // what Flush writes the entries of an hour into
 }
 
 // GCPEstate is what the stand-in holds.
@@ -311,31 +316,98 @@ func (g *GCP) Deliver(root string) ([]string, error) {
 	g.mu.Lock()
 	entries := slices.Clone(g.entries)
 	g.mu.Unlock()
-	slices.SortStableFunc(entries, func(a, b gcpEntry) int { return strings.Compare(a.Timestamp, b.Timestamp) })
-	files := map[string][]byte{}
-	for _, e := range entries {
-		at, err := time.Parse(time.RFC3339Nano, e.Timestamp)
-		if err != nil {
-			return nil, fmt.Errorf("deliver: %w", err)
-		}
-		_, log, _ := strings.Cut(e.LogName, "%2F")
-		hour := at.Format("15")
-		name := "cloudaudit.googleapis.com/" + log + at.Format("/2006/01/02/") + hour + "-00-00_" + hour + "-59-59_S0.json"
-		line, err := marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("deliver: %w", err)
-		}
-		files[name] = append(append(files[name], line...), '\n')
+	files, err := gcpFiles(entries)
+	if err != nil {
+		return nil, err
 	}
 	var paths []string
-	for name, body := range files {
-		if err := writeFile(filepath.Join(root, filepath.FromSlash(name)), body); err != nil {
+	for hour, f := range files {
+		name := gcpShard(hour, 0)
+		if err := writeFile(filepath.Join(root, filepath.FromSlash(name)), f.lines); err != nil {
 			return nil, fmt.Errorf("deliver: %w", err)
 		}
 		paths = append(paths, name)
 	}
 	slices.Sort(paths)
 	return paths, nil
+}
+
+// Flush writes the entries that no Flush wrote before: of each log and hour
+// into a shard of this recording's own, the first that is free when the hour
+// begins, so that what an earlier recording left stays. Entries that could not
+// be written are kept for the next time. It returns how many were written, by
+// path relative to root.
+func (g *GCP) Flush(root string) (map[string]int, error) {
+	g.flushing.Lock()
+	defer g.flushing.Unlock()
+	g.mu.Lock()
+	entries := g.entries
+	g.entries = nil
+	g.mu.Unlock()
+	files, err := gcpFiles(entries)
+	if err != nil {
+		return nil, err
+	}
+	if g.shards == nil {
+		g.shards = map[string]string{}
+	}
+	written := map[string]int{}
+	var failed []error
+	for hour, f := range files {
+		name := g.shards[hour]
+		for n := 0; name == ""; n++ {
+			if _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(gcpShard(hour, n)))); err != nil {
+				name = gcpShard(hour, n)
+			}
+		}
+		if err := appendFile(filepath.Join(root, filepath.FromSlash(name)), f.lines); err != nil {
+			failed = append(failed, fmt.Errorf("deliver: %w", err))
+			g.mu.Lock()
+			g.entries = append(g.entries, f.entries...)
+			g.mu.Unlock()
+			continue
+		}
+		g.shards[hour] = name
+		written[name] = len(f.entries)
+	}
+	return written, errors.Join(failed...)
+}
+
+// gcpShard is the path of a shard of an hour's entries.
+func gcpShard(hour string, n int) string { return fmt.Sprintf("%s_S%d.json", hour, n) }
+
+// gcpFile is what the entries of one log and hour come to.
+type gcpFile struct {
+	entries []gcpEntry
+	lines   []byte
+}
+
+// gcpFiles gives entries to the files of their logs and hours, by path less
+// the shard, in the order of their times.
+func gcpFiles(entries []gcpEntry) (map[string]*gcpFile, error) {
+	slices.SortStableFunc(entries, func(a, b gcpEntry) int { return strings.Compare(a.Timestamp, b.Timestamp) })
+	files := map[string]*gcpFile{}
+	for _, e := range entries {
+		at, err := time.Parse(time.RFC3339Nano, e.Timestamp)
+		if err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		line, err := marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("deliver: %w", err)
+		}
+		_, log, _ := strings.Cut(e.LogName, "%2F")
+		hour := at.Format("15")
+		name := "cloudaudit.googleapis.com/" + log + at.Format("/2006/01/02/") + hour + "-00-00_" + hour + "-59-59"
+		f := files[name]
+		if f == nil {
+			f = &gcpFile{}
+			files[name] = f
+		}
+		f.entries = append(f.entries, e)
+		f.lines = append(append(f.lines, line...), '\n')
+	}
+	return files, nil
 }
 
 func (g *GCP) fault(text string) {
