@@ -226,8 +226,7 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 	if err != nil || upstream.Host == "" || upstream.Scheme != "http" && upstream.Scheme != "https" {
 		return nil, usagef("--upstream %q is no http address, as http://127.0.0.1:5000", c.Upstream)
 	}
-	host := upstream.Hostname()
-	if isAWSHost(host) {
+	if emulate.IsAWS(upstream.Hostname()) {
 		return nil, usagef("--upstream %s: that is AWS itself, which logs for itself; the recorder stands in front of a stand-in", c.Upstream)
 	}
 	upstream = &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}
@@ -244,7 +243,7 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 	return &recording{
 		direct: a,
 		serves: func(host string) http.Handler {
-			if isAWSHost(host) {
+			if standsInFor(host) {
 				return a
 			}
 			return nil
@@ -269,7 +268,10 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 	}, nil
 }
 
-func isAWSHost(host string) bool {
+// standsInFor reports whether a stand-in answers for a host of AWS: they have
+// the partition that is not China's nor a government's own.
+func standsInFor(host string) bool {
+	host = strings.ToLower(host)
 	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".api.aws")
 }
 

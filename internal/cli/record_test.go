@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vedette/internal/emulate"
 )
 
 // standInServer answers as moto does: it knows one user, and lacks a call.
@@ -211,6 +213,23 @@ func TestRecordSaysWhatIsNotWhole(t *testing.T) {
 	var e exit
 	if err := c.told(io.Discard, rec, []string{"GET example.com/"}); !errors.As(err, &e) || e.code != ExitLost || !strings.Contains(err.Error(), "2 calls could not be recorded") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestRecordStaysAwayFromAWS holds that no spelling of one of AWS's own hosts is
+// taken for a stand-in. Nothing is asked: the name is refused first.
+func TestRecordStaysAwayFromAWS(t *testing.T) {
+	for _, upstream := range []string{
+		"https://sts.amazonaws.com", "https://STS.AMAZONAWS.COM", "https://sts.amazonaws.com.", "https://sts.cn-north-1.amazonaws.com.cn:443",
+		"https://ec2.eu-west-1.api.aws", "https://ec2.eu-west-1.API.AWS./", "https://s3.eusc-de-east-1.amazonaws.eu",
+	} {
+		c := recordCmd{Provider: "aws", Output: t.TempDir(), Upstream: upstream, Source: "203.0.113.9"}
+		if _, err := c.recording(); err == nil || !strings.Contains(err.Error(), "that is AWS itself") {
+			t.Errorf("%s: %v", upstream, err)
+		}
+	}
+	if emulate.IsAWS("amazonaws.com.example.org") || emulate.IsAWS("notamazonaws.com") || emulate.IsAWS("127.0.0.1") || emulate.IsAWS("") {
+		t.Error("a stand-in's host is taken for AWS's")
 	}
 }
 

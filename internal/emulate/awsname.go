@@ -1,6 +1,7 @@
 package emulate
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"vedette/internal/tsv"
 )
 
 // protocol is the way a service takes its requests, and so the way it has to
@@ -55,6 +58,21 @@ var (
 	awsHost         = regexp.MustCompile(`^(?:[^.]+\.)*?([a-z0-9-]+)(?:\.([a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com$`)
 	awsDomain       = regexp.MustCompile(`\.(?:amazonaws\.com(?:\.cn)?|api\.aws|on\.aws)$`)
 )
+
+//go:embed awsdomains.tsv
+var awsDomainsTSV string
+
+// IsAWS reports whether a host name is below a domain of AWS's own, in any of
+// its partitions. A name may have capital letters and a dot at its end.
+func IsAWS(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, f := range tsv.Must("emulate/awsdomains.tsv", awsDomainsTSV, "domain partition") {
+		if strings.HasSuffix(host, "."+f[0]) {
+			return true
+		}
+	}
+	return false
+}
 
 // readOnlyOverride lists the calls whose readOnly flag does not follow from
 // the verb, as seen in public CloudTrail logs.
