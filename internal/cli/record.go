@@ -268,8 +268,8 @@ func (c *recordCmd) aws(stage *emulate.Stage, rules *emulate.Rules) (*recording,
 	}, nil
 }
 
-// standsInFor reports whether a stand-in answers for a host of AWS: they have
-// the partition that is not China's nor a government's own.
+// standsInFor reports whether a host is of the partition whose names and ARNs
+// the recorder writes.
 func standsInFor(host string) bool {
 	host = strings.ToLower(host)
 	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".api.aws")

@@ -3,6 +3,7 @@ package emulate
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -76,8 +77,30 @@ type AWSCounts struct {
 	Records map[string]int // records by event source
 }
 
-// maxBody bounds what is read of a request or an answer.
-const maxBody = 8 << 20
+const (
+	// maxBody bounds an answer that has to be read whole, and a request to one
+	// of the stand-ins of our own.
+	maxBody = 8 << 20
+	// maxRequest bounds a request to AWS that is read whole, which are all but
+	// those of S3. The largest that are known to come are Lambda's, of code.
+	maxRequest = 64 << 20
+	// readAheadOf is how much is read of an answer of which the record needs
+	// nothing, before it is passed on: an answer of that size is recorded
+	// only when the stand-in has given all of it.
+	readAheadOf = 1 << 20
+)
+
+// errTooLarge says that more came than is read.
+var errTooLarge = errors.New("too large")
+
+// readWhole reads to the end, or fails with errTooLarge.
+func readWhole(r io.Reader, limit int) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(body) > limit {
+		return nil, errTooLarge
+	}
+	return body, err
+}
 
 // Faults returns what the recorder could not do honestly: calls that it cannot
 // name, callers that it does not know, and, unless Tolerant, answers by which
@@ -120,15 +143,24 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	a.counts.Calls++
 	a.mu.Unlock()
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if len(body) > maxBody {
-		a.fault(fmt.Sprintf("%s %s: more than %d bytes", r.Method, r.URL.Path, maxBody))
-		http.Error(w, "the recorder takes no request of this size", http.StatusRequestEntityTooLarge)
-		return
+	// What is uploaded to S3 says nothing that a record has, and may be of any
+	// size.
+	var body []byte
+	upload := isUpload(r)
+	if upload {
+		w = &afterUpload{w, r.Body}
+	} else {
+		var err error
+		body, err = readWhole(r.Body, maxRequest)
+		switch {
+		case errors.Is(err, errTooLarge):
+			a.fault(fmt.Sprintf("%s %s: more than %d bytes", r.Method, r.URL.Path, maxRequest))
+			http.Error(w, "the recorder takes no request of this size", http.StatusRequestEntityTooLarge)
+			return
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 	}
 	call, err := nameAWS(r, body)
 	if err != nil {
@@ -142,8 +174,8 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	at, from := a.Stage.Tick()
-	rec := a.record(call, who, at, from, r)
+	at, source := a.Stage.Tick()
+	rec := a.record(call, who, at, source, r)
 
 	if why := a.refusal(call, who); why != "" {
 		rec.ErrorCode, rec.ErrorMessage = deniedCode(call), denialMessage(call, who.ARN, why)
@@ -151,12 +183,29 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeDenial(w, call, rec.ErrorMessage, rec.RequestID)
 		return
 	}
-	status, header, answer, err := a.forward(r, body)
+	var sent watched
+	var send io.Reader = bytes.NewReader(body)
+	if upload {
+		sent.r = r.Body
+		send = &sent
+	}
+	resp, err := a.forward(r, send)
+	if err != nil && sent.broke.Load() {
+		http.Error(w, err.Error(), http.StatusBadRequest) // the client gave up
+		return
+	}
+	var answer []byte
+	whole := true
+	if err == nil {
+		defer resp.Body.Close()
+		answer, whole, err = beginning(call, resp)
+	}
 	if err != nil {
 		a.fault(call.name() + ": " + err.Error())
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
+	status, header := resp.StatusCode, resp.Header
 	lacks := lacksCall(call, status, header, answer)
 	switch {
 	case lacks != "" && a.Tolerant:
@@ -179,7 +228,14 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(answer)
+	if _, err := w.Write(answer); err != nil || whole {
+		return
+	}
+	rest := &watched{r: resp.Body}
+	if _, err := io.Copy(w, rest); rest.broke.Load() && r.Context().Err() == nil {
+		a.fault(fmt.Sprintf("%s: recorded as answered, but the answer broke off: %v", call.name(), err))
+		panic(http.ErrAbortHandler) // so that the client does not take it for whole
+	}
 }
 
 func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *http.Request) cloudTrailRecord {
@@ -225,31 +281,6 @@ func (a *AWS) record(c awsCall, who userIdentity, at time.Time, from string, r *
 		}
 	}
 	return rec
-}
-
-func (a *AWS) forward(r *http.Request, body []byte) (int, http.Header, []byte, error) {
-	u := *a.Backend
-	u.Path, u.RawPath, u.RawQuery = r.URL.Path, r.URL.RawPath, r.URL.RawQuery
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	req.Header = r.Header.Clone()
-	req.Header.Del("Accept-Encoding")
-	req.Header.Del("Proxy-Connection")
-	req.Host = r.Host
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	resp.Header.Del("Content-Length")
-	resp.Header.Del("Transfer-Encoding")
-	return resp.StatusCode, resp.Header, answer, nil
 }
 
 func (a *AWS) keep(c awsCall, rec cloudTrailRecord) {

@@ -92,9 +92,12 @@ func nameAWS(r *http.Request, body []byte) (awsCall, error) {
 	c.signedBy(r)
 	direct := !awsDomain.MatchString(c.host)
 	target := r.Header.Get("X-Amz-Target")
-	form, err := callForm(r, body)
-	if err != nil {
-		return c, err
+	form := url.Values{}
+	if c.service != "s3" { // whose bodies are objects, of any type
+		var err error
+		if form, err = callForm(r, body); err != nil {
+			return c, err
+		}
 	}
 	if c.service == "" && direct && strings.HasPrefix(form.Get("Action"), "AssumeRoleWith") {
 		// The only unsigned calls that a stand-in's address cannot name.
@@ -107,6 +110,7 @@ func nameAWS(r *http.Request, body []byte) (awsCall, error) {
 		c.region = "us-east-1"
 	}
 	route := awsRoute{log: "management"}
+	var err error
 	switch operation, isCBOR := cborOperation(r); {
 	case isCBOR:
 		c.protocol, c.event, c.params = protoCBOR, operation, cborParams(body)
