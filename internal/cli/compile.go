@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,13 @@ func (c *compileCmd) rules() ([]*siem.Rule, error) {
 		}
 		rules = append(rules, r...)
 	}
+	for i, r := range rules {
+		// Files and products know a rule by its id.
+		if k := slices.IndexFunc(rules, func(o *siem.Rule) bool { return o.ID == r.ID }); k < i {
+			return nil, usagef("two rules would be called %s: %q of %s and %q of %s; name the windows or detections so that letters a-z and digits tell them apart",
+				r.ID, rules[k].Title, rules[k].Detection, r.Title, r.Detection)
+		}
+	}
 	return rules, nil
 }
 
@@ -173,19 +181,24 @@ func (c *compileCmd) detections() ([]*detection.Detection, error) {
 		return nil, err
 	}
 	var list []*detection.Detection
+	add := func(d *detection.Detection) {
+		if !slices.Contains(list, d) {
+			list = append(list, d)
+		}
+	}
 	for _, name := range c.Detections {
 		named, err := namedDetections(builtin, name)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range named {
-			list = append(list, d)
+			add(d)
 			if !d.Builtin || c.Output == "" || c.Profile == "seed" {
 				continue
 			}
 			for _, part := range builtin {
 				if part.PartOf == d.ID {
-					list = append(list, part)
+					add(part)
 				}
 			}
 		}
@@ -255,9 +268,19 @@ func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) e
 		return err
 	}
 	if c.Format == "json" {
-		return writeCompiled(results, std.Stdout)
+		err := writeCompiled(results, std.Stdout)
+		return cmp.Or(err, noneCompiled(results))
 	}
-	return writeGrades(results, std.Stdout, term.Detect(std.Stdout, std.Getenv).Width)
+	err := writeGrades(results, std.Stdout, term.Detect(std.Stdout, std.Getenv).Width)
+	return cmp.Or(err, noneCompiled(results))
+}
+
+// noneCompiled is the error of a call that has made nothing at all.
+func noneCompiled(results []compiled) error {
+	if slices.ContainsFunc(results, func(r compiled) bool { return r.err == nil }) {
+		return nil
+	}
+	return errors.New("none of it could be compiled")
 }
 
 // othersNamed is how many files that were there before are named.

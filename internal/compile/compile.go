@@ -78,15 +78,20 @@ func Rules(d *detection.Detection, reg *event.Registry, opts Options) ([]*siem.R
 		if r.Severity == "" {
 			r.Severity = "medium"
 		}
+		outcomes, ok := sayable(w.Select.Outcomes)
+		if !ok {
+			r.Unsaid = "a query tells calls that were refused and calls that were answered from all others, and the detection asks for those that were " +
+				outcomeNames(w.Select.Outcomes) + ": write [denied], [ok], or no outcomes"
+		}
 		for _, l := range logs {
 			if len(opts.Clouds) > 0 && !slices.Contains(opts.Clouds, l.of[0].Cloud()) {
 				continue
 			}
-			sel := predicate(&w.Select, l.of, l.shape, reg)
+			sel, differs := predicate(&w.Select, l.of, l.shape, reg)
 			if sel.Match == "" && len(sel.Names) == 0 {
 				continue
 			}
-			r.Legs = append(r.Legs, siem.Leg{Log: l.of[0], Select: sel, Outcomes: w.Select.Outcomes, Services: w.Select.Services})
+			r.Legs = append(r.Legs, siem.Leg{Log: l.of[0], Select: sel, Differs: differs, Outcomes: outcomes, Services: w.Select.Services})
 			r.Warnings = append(r.Warnings, warnings[l.of[0]]...)
 		}
 		if len(r.Legs) == 0 {
@@ -104,6 +109,31 @@ var warnings = map[event.Log][]string{
 	event.AzureStorage:  {"Storage logs calls only where a diagnostic setting of the account sends StorageRead"},
 	event.AzureGraph:    {"Microsoft Graph logs calls only where a diagnostic setting of the tenant sends MicrosoftGraphActivityLogs"},
 	event.GCPDataAccess: {"Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on"},
+}
+
+// sayable are the outcomes of a selector as languages know them: denied, ok or
+// any.
+func sayable(list []event.Outcome) (outcomes []event.Outcome, ok bool) {
+	set := map[event.Outcome]bool{}
+	for _, o := range list {
+		set[o] = true
+	}
+	switch {
+	case len(set) == 0 || len(set) == int(event.NumOutcomes):
+		return nil, true
+	case len(set) == 1 && (set[event.Denied] || set[event.OK]):
+		return list[:1], true
+	}
+	return nil, false
+}
+
+// outcomeNames joins the names of outcomes.
+func outcomeNames(list []event.Outcome) string {
+	names := make([]string, len(list))
+	for i, o := range list {
+		names[i] = o.String()
+	}
+	return strings.Join(names, " or ")
 }
 
 func kindOf(w *plan.Window) siem.Kind {

@@ -36,19 +36,31 @@ var logs = []struct {
 }
 
 // predicate says a selector by the names in logs that are kept together. It
-// selects nothing where the selector does not see them.
-func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry) *plan.Predicate {
-	p := &plan.Predicate{}
+// selects nothing where the selector does not see them. differs says in what
+// it is not the selector.
+func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry) (p *plan.Predicate, differs []string) {
+	p = &plan.Predicate{}
 	if !slices.ContainsFunc(of, sel.Sees) {
-		return p
+		return p, nil
 	}
 	log := of[0]
+	if i := slices.IndexFunc(of, func(l event.Log) bool { return !sel.Sees(l) }); i >= 0 {
+		differs = append(differs, "which of these logs a call is in is told by the catalogue's name of it, not by the record")
+		// Verbs are said of the log that comes first, which most calls are in.
+		sh.listed = sh.listed || i == 0
+	}
 	var known []*event.API
 	for _, a := range reg.All() {
 		if a.Known && slices.Contains(of, a.Log) {
 			known = append(known, a)
 		}
 	}
+	in, out := write(sel.Include, log, sh, known, reg), write(sel.Exclude, log, sh, known, reg)
+	if lost := append(in.lost, out.lost...); len(lost) > 0 {
+		differs = append(differs, "what no catalogue lists and no service goes with is not told here: "+strings.Join(lost, ", "))
+	}
+	whole := plan.Predicate{Names: whole(in.names), NotNames: whole(out.names)}
+	p = &plan.Predicate{Match: expression(sh, in.words), Names: whole.Names}
 	// An API of unknown technique is not known to be of any.
 	if len(sel.Techniques) == 0 && !sh.listed {
 		var yes, no []catalog.Pattern
@@ -65,25 +77,39 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 		}
 		yes = slices.DeleteFunc(yes, func(v catalog.Pattern) bool { return covered(v, yes) && !beaten(v, no) })
 		no = slices.DeleteFunc(no, func(v catalog.Pattern) bool { return !takesFrom(v, yes) || covered(v, no) })
-		p.Match, p.Unless = expression(sh, yes), expression(sh, no)
+		yes, no = append(yes, in.words...), append(no, out.words...)
+		p.Match, p.Unless, p.NotNames = expression(sh, yes), expression(sh, no), whole.NotNames
 		// What verbs say wrongly is a word of the expressions where no other
 		// API says otherwise of that word, and listed else.
-		p.Names, p.NotNames = exceptions(p, sel, known)
-		yes, no = append(yes, words(p.Names, true, sel, known)...), append(no, words(p.NotNames, false, sel, known)...)
-		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no)}
+		names, notNames := exceptions(p, sel, known)
+		yes, no = append(yes, words(names, true, sel, known)...), append(no, words(notNames, false, sel, known)...)
+		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no), Names: whole.Names, NotNames: whole.NotNames}
 	}
-	p.Names, p.NotNames = exceptions(p, sel, known)
-	for _, n := range sel.Include {
-		if n.API != plan.Any && n.Service != "" && n.Service != plan.Any && (n.Cloud == event.NoCloud || n.Cloud == log.Cloud()) &&
-			!p.Selects(n.Service, n.API) && reg.Lookup(log.Cloud(), n.Service, n.API) == nil {
+	names, notNames := exceptions(p, sel, known)
+	p = &plan.Predicate{Match: p.Match, Unless: p.Unless, Names: append(names, p.Names...), NotNames: append(notNames, p.NotNames...)}
+	// What is written and listed nowhere.
+	for _, n := range in.names {
+		if n.API != plan.Any && !p.Selects(n.Service, n.API) && reg.Lookup(log.Cloud(), n.Service, n.API) == nil {
 			p.Names = append(p.Names, n)
 		}
+	}
+	for _, n := range out.names {
+		if n.API != plan.Any && p.Selects(n.Service, n.API) && reg.Lookup(log.Cloud(), n.Service, n.API) == nil {
+			p.NotNames = append(p.NotNames, n)
+		}
+	}
+	if p.Match == "" {
+		p.Unless, p.NotNames = "", nil
 	}
 	order := func(a, b plan.Name) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.API, b.API)) }
 	slices.SortFunc(p.Names, order)
 	slices.SortFunc(p.NotNames, order)
-	p.Names, p.NotNames = slices.Compact(p.Names), slices.Compact(p.NotNames)
-	return p
+	return &plan.Predicate{Match: p.Match, Unless: p.Unless, Names: slices.Compact(p.Names), NotNames: slices.Compact(p.NotNames)}, differs
+}
+
+// whole are the names that stand for all of a service.
+func whole(names []plan.Name) []plan.Name {
+	return slices.DeleteFunc(slices.Clone(names), func(n plan.Name) bool { return n.API != plan.Any })
 }
 
 // exceptions lists the known names of which the expressions of p say
@@ -261,7 +287,7 @@ func word(w string, cased bool) string {
 	if !cased || w == "" {
 		return lower
 	}
-	return `[` + strings.ToUpper(w[:1]) + lower[:1] + `]` + w[1:]
+	return `[` + strings.ToUpper(w[:1]) + lower[:1] + `]` + strings.ReplaceAll(w[1:], `.`, `[.]`)
 }
 
 func hasPrefix(s, prefix string) bool {

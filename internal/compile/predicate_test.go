@@ -29,10 +29,14 @@ func TestPredicateIsTheSelector(t *testing.T) {
 		"data reads": {Classes: []event.Class{event.ClassDataRead, event.ClassCrypto}},
 		"technique":  {Classes: []event.Class{event.ClassDiscovery}, Techniques: []string{"T1087"}},
 		"excluding":  {Classes: []event.Class{event.ClassDiscovery}, Exclude: []plan.Name{{Service: "ec2.amazonaws.com", API: plan.Any}}},
+		"anywhere":   {Classes: []event.Class{event.ClassDiscovery}, Exclude: []plan.Name{{API: "ListTagsForResource"}, {API: "storage.buckets.list"}}},
+		"one more":   {Classes: []event.Class{event.ClassDiscovery}, Include: []plan.Name{{API: "GetSecretValue"}, {API: "CreateTags"}}},
+		"services":   {Techniques: []string{"T1087"}, Classes: []event.Class{event.ClassDiscovery}, Include: []plan.Name{{Service: "kms.amazonaws.com", API: plan.Any}, {Service: "microsoft.compute", API: plan.Any}, {Cloud: event.GCP, Service: "compute.googleapis.com", API: plan.Any}}},
+		"but one":    {Classes: []event.Class{event.ClassDiscovery}, Include: []plan.Name{{Service: "ec2.amazonaws.com", API: "DescribeInstances"}}, Exclude: []plan.Name{{Service: "ec2.amazonaws.com", API: plan.Any}}},
 	}
 	for name, sel := range selectors {
 		for _, l := range logs {
-			p := predicate(sel, l.of, l.shape, reg)
+			p, _ := predicate(sel, l.of, l.shape, reg)
 			selected := 0
 			for _, a := range reg.All() {
 				if !a.Known || a.Cloud != l.of[0].Cloud() {
@@ -93,7 +97,7 @@ func TestPredicateOfUnknownNames(t *testing.T) {
 			if l.of[0] != tt.log {
 				continue
 			}
-			p := predicate(sel, l.of, l.shape, reg)
+			p, _ := predicate(sel, l.of, l.shape, reg)
 			if got := p.Selects("widgets.example", tt.name); got != tt.want {
 				t.Errorf("%s: %s is selected: %v, want %v\n%s\n%s", tt.log, tt.name, got, tt.want, p.Match, p.Unless)
 			}
@@ -104,6 +108,102 @@ func TestPredicateOfUnknownNames(t *testing.T) {
 				if strings.Contains(p.Match+p.Unless, never) {
 					t.Errorf("%s: %q is not portable", tt.log, never)
 				}
+			}
+		}
+	}
+}
+
+// TestPredicateOfWrittenNames: what a detection names counts, and what it
+// excludes does not, where no catalogue lists it too.
+func TestPredicateOfWrittenNames(t *testing.T) {
+	reg := registry(t)
+	sel := &plan.Selector{
+		Classes: []event.Class{event.ClassDiscovery},
+		Include: []plan.Name{
+			{Cloud: event.AWS, API: "HarvestInventory"}, {Service: "acme.amazonaws.com", API: "Survey"}, {Service: "whole.amazonaws.com", API: plan.Any},
+			{API: "google.acme.v1.Acme.Survey"}, {Service: "microsoft.acme", API: "things/survey/action"},
+		},
+		Exclude: []plan.Name{
+			{Service: "acme.amazonaws.com", API: "ListWidgets"}, {Service: "ec2.amazonaws.com", API: plan.Any}, {API: "DescribeNothing"},
+			{API: "google.acme.v1.Acme.ListThings"}, {Service: "compute.googleapis.com", API: plan.Any}, {Service: "microsoft.acme", API: plan.Any},
+		},
+	}
+	for _, c := range []struct {
+		log           event.Log
+		service, name string
+	}{
+		{event.CloudTrailManagement, "any.amazonaws.com", "HarvestInventory"},
+		{event.CloudTrailManagement, "any.amazonaws.com", "HarvestInventories"},
+		{event.CloudTrailManagement, "acme.amazonaws.com", "Survey"},
+		{event.CloudTrailManagement, "other.amazonaws.com", "Survey"},
+		{event.CloudTrailManagement, "whole.amazonaws.com", "Anything"},
+		{event.CloudTrailManagement, "acme.amazonaws.com", "ListWidgets"},
+		{event.CloudTrailManagement, "acme.amazonaws.com", "ListWidget"},
+		{event.CloudTrailManagement, "other.amazonaws.com", "ListWidgets"},
+		{event.CloudTrailManagement, "ec2.amazonaws.com", "DescribeWhatIsNew"},
+		{event.CloudTrailManagement, "ec2.amazonaws.com", "DescribeInstances"},
+		{event.CloudTrailManagement, "any.amazonaws.com", "DescribeNothing"},
+		{event.CloudTrailManagement, "any.amazonaws.com", "DescribeNothings"},
+		{event.GCPDataAccess, "acme.googleapis.com", "google.acme.v1.Acme.Survey"},
+		{event.GCPDataAccess, "acme.googleapis.com", "google.acme.v1.Acme.ListThings"},
+		{event.GCPDataAccess, "acme.googleapis.com", "google.acme.v1.Acme.ListOthers"},
+		{event.GCPDataAccess, "compute.googleapis.com", "compute.novelties.list"},
+		{event.AzureActivity, "microsoft.acme", "things/survey/action"},
+		{event.AzureActivity, "microsoft.acme", "things/listkeys/action"},
+		{event.AzureActivity, "microsoft.other", "things/listkeys/action"},
+	} {
+		for _, l := range logs {
+			if l.of[0] != c.log {
+				continue
+			}
+			p, differs := predicate(sel, l.of, l.shape, reg)
+			a := reg.Lookup(c.log.Cloud(), c.service, c.name)
+			if a == nil {
+				// No catalogue lists it: its class is by its verb.
+				plain, _ := predicate(&plan.Selector{Classes: sel.Classes}, l.of, l.shape, reg)
+				a = &event.API{Cloud: c.log.Cloud(), Service: c.service, Name: c.name}
+				if plain.Selects(c.service, c.name) {
+					a.Class = event.ClassDiscovery
+				}
+			}
+			if got, want := p.Selects(c.service, c.name), sel.Selects(a, false); got != want {
+				t.Errorf("%s %s: selected %v, want %v\n%s\n%s\n%v\n%v", c.service, c.name, got, want, p.Match, p.Unless, p.Names, p.NotNames)
+			}
+			if len(differs) > 0 {
+				t.Errorf("%s: %v", c.log, differs)
+			}
+		}
+	}
+}
+
+// TestPredicateSaysWhatItIsNot: what no predicate holds is told.
+func TestPredicateSaysWhatItIsNot(t *testing.T) {
+	reg := registry(t)
+	discovery := []event.Class{event.ClassDiscovery}
+	for _, c := range []struct {
+		name string
+		sel  plan.Selector
+		log  event.Log
+		want string // a part of what is said; "" for nothing
+	}{
+		{"all of CloudTrail", plan.Selector{Logs: []event.Log{event.CloudTrailManagement, event.CloudTrailData, event.CloudTrailNetwork}}, event.CloudTrailManagement, ""},
+		{"a part of CloudTrail", plan.Selector{Logs: []event.Log{event.CloudTrailData}}, event.CloudTrailManagement, "the catalogue's name of it"},
+		{"all but a part", plan.Selector{NotLogs: []event.Log{event.GCPActivity}}, event.GCPDataAccess, "the catalogue's name of it"},
+		{"a name for another log", plan.Selector{Exclude: []plan.Name{{API: "ListBuckets"}}}, event.AzureActivity, ""},
+		{"a name for no log", plan.Selector{Exclude: []plan.Name{{API: "things/survey/action"}}}, event.AzureActivity, "things/survey/action"},
+		{"signs", plan.Selector{Exclude: []plan.Name{{Cloud: event.AWS, API: "a'b"}}}, event.CloudTrailManagement, "a'b"},
+	} {
+		c.sel.Classes = discovery
+		for _, l := range logs {
+			if l.of[0] != c.log {
+				continue
+			}
+			p, differs := predicate(&c.sel, l.of, l.shape, reg)
+			if got := strings.Join(differs, "; "); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
+			if n := len(p.NotNames); n > 120 {
+				t.Errorf("%s: %d names are taken out one by one", c.name, n)
 			}
 		}
 	}

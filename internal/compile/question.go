@@ -31,11 +31,11 @@ func Question(q *question.Question, reg *event.Registry, clouds []event.Cloud) (
 				if !slices.Contains(l.of, name) {
 					continue
 				}
-				sel := predicate(selector, l.of, l.shape, reg)
+				sel, differs := predicate(selector, l.of, l.shape, reg)
 				if sel.Match == "" && len(sel.Names) == 0 {
 					continue
 				}
-				out.Legs = append(out.Legs, siem.QueryLeg{Log: l.of[0], Select: sel, Calls: c, Earlier: earlier})
+				out.Legs = append(out.Legs, siem.QueryLeg{Log: l.of[0], Select: sel, Differs: differs, Calls: c, Earlier: earlier})
 				legs++
 			}
 		}
@@ -101,7 +101,7 @@ func AsRule(q *question.Question, reg *event.Registry, clouds []event.Cloud) (*s
 		MaxAPIs: maxAPIs, MaxAddresses: maxAddresses,
 	}
 	for _, l := range query.Legs {
-		leg := siem.Leg{Log: l.Log, Select: l.Select, Services: q.Calls.Services}
+		leg := siem.Leg{Log: l.Log, Select: l.Select, Differs: l.Differs, Services: q.Calls.Services}
 		switch q.Calls.Outcome {
 		case "denied":
 			leg.Outcomes = []event.Outcome{event.Denied}

@@ -18,7 +18,7 @@ type Predicate struct {
 	// common: literals, [ ], ( ), |, *, +, ?, ^ and $.
 	Match, Unless string
 	// Names are selected and NotNames are not, whatever the expressions say.
-	// None of them holds Any.
+	// Each has its service; Any as the API is all of the service.
 	Names, NotNames []Name
 
 	once          sync.Once
@@ -46,7 +46,7 @@ func compile(expr string) *regexp.Regexp {
 
 func lists(names []Name, service, name string) bool {
 	for _, n := range names {
-		if n.Service == service && n.API == name {
+		if n.Service == service && (n.API == name || n.API == Any) {
 			return true
 		}
 	}

@@ -1,6 +1,8 @@
 package siem
 
 import (
+	"strings"
+
 	"vedette/internal/event"
 )
 
@@ -193,6 +195,9 @@ func NewGrades(r *Rule) *Grades {
 		if !l.Raw && l.Select.Match != "" {
 			g.SayOf(l.Log, Selection, Approximated, "an operation that no catalogue lists counts by its verb, even where the log calls it a write")
 		}
+		for _, how := range l.Differs {
+			g.SayOf(l.Log, Selection, Approximated, how)
+		}
 		if len(l.Outcomes) == 0 {
 			g.SayOf(l.Log, Outcome, Unused, "")
 		}
@@ -212,6 +217,14 @@ func (g *Grades) Say(f Feature, s Said, how string) {
 
 // SayOf grades a feature for one leg.
 func (g *Grades) SayOf(l event.Log, f Feature, s Said, how string) {
+	if was := g.set[f][l]; f == Selection && was.Said == Approximated && s == Approximated {
+		// Each is said of other calls.
+		if strings.Contains(was.How, how) {
+			how = was.How
+		} else {
+			how = was.How + "; " + how
+		}
+	}
 	if g.set[f] == nil {
 		g.set[f] = map[event.Log]Grade{}
 	}

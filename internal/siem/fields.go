@@ -175,6 +175,9 @@ type Place struct {
 // log the product does not keep is left out and graded so; where no leg is
 // left, the error wraps [ErrNotSaid].
 func (f *Fields) Places(r *Rule, g *Grades) ([]Place, error) {
+	if r.Unsaid != "" {
+		return nil, fmt.Errorf("%w: %s", ErrNotSaid, r.Unsaid)
+	}
 	var list []Place
 	for i := range r.Legs {
 		l := &r.Legs[i]

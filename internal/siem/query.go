@@ -24,7 +24,9 @@ type Query struct {
 type QueryLeg struct {
 	Log    event.Log
 	Select *plan.Predicate
-	Calls  *question.Calls
+	// Differs says in what Select is not what the question selects.
+	Differs []string
+	Calls   *question.Calls
 	// Earlier marks calls that those of the question must follow.
 	Earlier bool
 }
@@ -151,6 +153,9 @@ func (f *Fields) Asked(q *Query, a *Asked) ([]AskedPlace, error) {
 		m := f.Logs[leg.Log.String()]
 		if m == nil {
 			return nil, fmt.Errorf("%w: it has no documented place for %s", ErrNotSaid, leg.Log)
+		}
+		for _, d := range leg.Differs {
+			differs(fmt.Sprintf("calls of %s: %s", leg.Log, d))
 		}
 		if !m.Confirmed {
 			a.Check = append(a.Check, m.Source)

@@ -45,6 +45,10 @@ type Rule struct {
 	// Says is the severity that the detection says, where Severity is another.
 	Says string
 
+	// Unsaid is what of the detection no language can say, where nothing short
+	// of it would do; empty as a rule.
+	Unsaid string
+
 	// Legs are the logs the rule reads, one each, in order of log class.
 	Legs []Leg
 	// BySession groups by session instead of by principal.
@@ -141,8 +145,11 @@ func (k Kind) String() string { return kindNames[k] }
 type Leg struct {
 	Log    event.Log
 	Select *plan.Predicate
+	// Differs says in what Select is not what the detection selects.
+	Differs []string
 	// Outcomes narrows to calls with one of these outcomes; empty means any.
-	// Languages tell Denied and OK apart from all others, no more.
+	// Languages tell Denied and OK apart from all others, no more: it is one of
+	// the two.
 	Outcomes []event.Outcome
 	// Services makes calls count that the provider made itself.
 	Services bool

@@ -42,6 +42,7 @@ func (w Words) Condition(c plan.Condition) string {
 type OfService struct {
 	Service string
 	APIs    []string
+	Whole   bool // all of the service, whatever else is listed
 }
 
 // ByService takes a list in order apart by service.
@@ -52,7 +53,9 @@ func ByService(names []plan.Name) []OfService {
 			list = append(list, OfService{Service: n.Service})
 		}
 		last := &list[len(list)-1]
-		if !slices.Contains(last.APIs, n.API) {
+		if n.API == plan.Any {
+			last.Whole = true
+		} else if !slices.Contains(last.APIs, n.API) {
 			last.APIs = append(last.APIs, n.API)
 		}
 	}

@@ -226,7 +226,12 @@ func among(list []plan.Name, service string) []string {
 			n = len(list)
 		}
 		of, inOne := list[0].Service, "Name in ("+names(apiNames(list[:n]))+")"
+		whole := slices.ContainsFunc(list[:n], func(x plan.Name) bool { return x.API == plan.Any })
 		switch {
+		case whole && quote(of) == service:
+			any = append(any, "true")
+		case whole:
+			any = append(any, "Service == "+quote(of))
 		case quote(of) == service:
 			any = append(any, inOne)
 		case n > 2:

@@ -74,6 +74,10 @@ func matches(expr string) (string, error) {
 func (p *printer) among(at siem.Place, names []plan.Name) string {
 	var any []string
 	for _, of := range siem.ByService(names) {
+		if of.Whole {
+			any = append(any, p.in(at, serviceHere, []string{of.Service}))
+			continue
+		}
 		any = append(any, "("+p.in(at, serviceHere, []string{of.Service})+" AND "+p.in(at, nameHere, of.APIs)+")")
 	}
 	return strings.Join(any, " OR ")
@@ -96,7 +100,7 @@ func (p *printer) in(at siem.Place, expr string, values []string) string {
 		if strings.ContainsFunc(v, odd) {
 			any = append(any, expr+" MATCHES '^"+nearly(v)+"$'")
 			p.g.SayOf(at.Leg.Log, siem.Selection, siem.Approximated,
-				"an operation that no catalogue lists counts by its verb, and where a name has a sign that a literal may not hold, any sign does")
+				"where a name has a sign that a literal may not hold, any sign does")
 		} else {
 			plain = append(plain, quote(v))
 		}

@@ -68,6 +68,8 @@ func Run(t *testing.T, b siem.Backend) {
 	}
 	t.Run("Package", func(t *testing.T) { pack(t, b) })
 	t.Run("Hostile", func(t *testing.T) { hostile(t, b) })
+	t.Run("Whole", func(t *testing.T) { whole(t, b) })
+	t.Run("Unsaid", func(t *testing.T) { unsaid(t, b) })
 }
 
 // rules are the rules of the suite: each feature alone and all together.
@@ -263,6 +265,45 @@ func Hostile() []string {
 		`x"y`, `x'y`, "x`y", `x\`, `x\"y`, `x\'y`, `x''y`, `x""y`, "x\ny", "x\r\ny", "x\x00y", `x*/y`, `x--y`, `x//y`, `x#y`, `x;y`, `x|y`,
 		`x)y`, `x]]>y`, `x$$y`, `x${y}`, `x{{y}}`, `x%y`, `x?y`, `x/y/`, "x\u2028y", "x\u202ey", "x\u00a0y", `$x$`, `[[x`, `(?x)`,
 		`") or 1==1 //`, `') OR 1=1 --`, `" | delete`, `"] | outputlookup x`,
+	}
+}
+
+// whole holds that all of a service is said by its name alone.
+func whole(t *testing.T, b siem.Backend) {
+	for _, log := range []event.Log{event.CloudTrailManagement, event.AzureActivity, event.GCPDataAccess} {
+		service := map[event.Log]string{event.CloudTrailManagement: "whole.amazonaws.com", event.AzureActivity: "microsoft.whole", event.GCPDataAccess: "whole.googleapis.com"}[log]
+		text := func(change func(p *plan.Predicate, n plan.Name)) string {
+			r := Rule(log)
+			change(r.Legs[0].Select, plan.Name{Cloud: log.Cloud(), Service: service, API: plan.Any})
+			out := compile(t, b, r)
+			if out == nil {
+				return ""
+			}
+			return out.Query
+		}
+		plain := text(func(*plan.Predicate, plan.Name) {})
+		if plain == "" {
+			continue
+		}
+		in := text(func(p *plan.Predicate, n plan.Name) { p.Names = append(p.Names, n) })
+		out := text(func(p *plan.Predicate, n plan.Name) { p.NotNames = append(p.NotNames, n) })
+		for what, q := range map[string]string{"included": in, "left out": out} {
+			if q == plain || !strings.Contains(q, "whole") {
+				t.Errorf("%s: %s is not %s", log, service, what)
+			}
+		}
+		if in == out {
+			t.Errorf("%s: %s is included as it is left out", log, service)
+		}
+	}
+}
+
+// unsaid holds that a rule that no language can say is none.
+func unsaid(t *testing.T, b siem.Backend) {
+	r := Rule(event.CloudTrailManagement)
+	r.Unsaid = "outcomes"
+	if out, err := b.Compile(r, b.Fields()); !errors.Is(err, siem.ErrNotSaid) || out != nil {
+		t.Errorf("%v, %v", out, err)
 	}
 }
 

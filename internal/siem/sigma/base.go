@@ -202,12 +202,23 @@ func (b *base) among(names []plan.Name) search {
 	for _, of := range siem.ByService(names) {
 		x := item{key: b.api}
 		switch {
+		case of.Whole && service == b.api:
+			s = append(s, []item{{b.api + "|startswith", []string{literal(of.Service + "/")}}})
+			continue
+		case of.Whole && service == "":
+			// The log is of one service.
+			s = append(s, []item{{b.api, []string{"'*'"}}})
+			continue
+		case of.Whole:
+			s = append(s, []item{{service, []string{literal(of.Service)}}})
+			continue
 		case service == b.api:
 			for _, n := range of.APIs {
 				x.values = append(x.values, literal(of.Service+"/"+n))
 			}
-			if len(s) > 0 { // one field says both, so that one list does
-				s[0][0].values = append(s[0][0].values, x.values...)
+			// One field says both, so that one list does.
+			if i := slices.IndexFunc(s, func(a []item) bool { return a[0].key == x.key }); i >= 0 {
+				s[i][0].values = append(s[i][0].values, x.values...)
 				continue
 			}
 		case b.Set["after"]+b.Set["before"]+b.Set["dot"] != "":
@@ -251,14 +262,18 @@ func group(list []string) string {
 func (b *base) requests(names []plan.Name, method string) search {
 	var methods []string
 	paths := map[string][]string{}
+	var s search
 	for _, n := range names {
+		if n.API == plan.Any {
+			s = append(s, []item{{b.api, []string{"'*'"}}})
+			continue
+		}
 		verb, path, _ := strings.Cut(n.API, " ")
 		if paths[verb] == nil {
 			methods = append(methods, verb)
 		}
 		paths[verb] = append(paths[verb], strings.ReplaceAll(regexp.QuoteMeta(path), `\{id\}`, `[^/?]+`))
 	}
-	var s search
 	for _, verb := range methods {
 		s = append(s, []item{
 			{method, []string{literal(strings.ToUpper(verb))}},

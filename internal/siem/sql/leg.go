@@ -195,8 +195,12 @@ func (p *printer) among(list []plan.Name) string {
 		for _, x := range list[:n] {
 			names = append(names, p.d.string(x.API))
 		}
+		whole := slices.ContainsFunc(list[:n], func(x plan.Name) bool { return x.API == plan.Any })
 		part := "service = " + p.d.string(list[0].Service) + " AND name IN (" + strings.Join(names, ", ") + ")"
-		if n == 1 {
+		switch {
+		case whole:
+			part = "service = " + p.d.string(list[0].Service)
+		case n == 1:
 			part = "service = " + p.d.string(list[0].Service) + " AND name = " + names[0]
 		}
 		parts = append(parts, part)

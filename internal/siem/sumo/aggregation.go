@@ -196,6 +196,15 @@ func match(at siem.Place) string {
 func oneOf(at siem.Place, action string, names []plan.Name) string {
 	var any []string
 	for _, of := range siem.ByService(names) {
+		service := at.Set["cse_service"]
+		switch {
+		case of.Whole && service != "":
+			any = append(any, in("lower("+service+")", []string{of.Service}))
+			continue
+		case of.Whole:
+			any = append(any, action+" matches "+strings.TrimSuffix(exactly(of.Service+"/"), "$/")+".*$/")
+			continue
+		}
 		apis := of.APIs
 		if at.Leg.Log.Cloud() == event.Azure {
 			apis = make([]string, len(of.APIs))
@@ -204,7 +213,7 @@ func oneOf(at siem.Place, action string, names []plan.Name) string {
 			}
 		}
 		one := in(action, apis)
-		if service := at.Set["cse_service"]; service != "" {
+		if service != "" {
 			one = "(" + in("lower("+service+")", []string{of.Service}) + " AND " + one + ")"
 		}
 		any = append(any, one)

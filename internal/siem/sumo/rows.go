@@ -259,6 +259,10 @@ func predicate(l *siem.Leg) string {
 func among(names []plan.Name) string {
 	var any []string
 	for _, of := range siem.ByService(names) {
+		if of.Whole {
+			any = append(any, in("Service", []string{of.Service}))
+			continue
+		}
 		any = append(any, "("+in("Service", []string{of.Service})+" and "+in("Name", of.APIs)+")")
 	}
 	return strings.Join(any, " or ")

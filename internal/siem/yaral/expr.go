@@ -86,6 +86,10 @@ func predicate(l *siem.Leg) string {
 func among(names []plan.Name) string {
 	var any []string
 	for _, of := range siem.ByService(names) {
+		if of.Whole {
+			any = append(any, in("$Service", []string{of.Service}, false))
+			continue
+		}
 		any = append(any, "("+in("$Service", []string{of.Service}, false)+" and "+in("$Name", of.APIs, false)+")")
 	}
 	return strings.Join(any, "\nor ")
