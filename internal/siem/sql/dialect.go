@@ -27,8 +27,8 @@ type dialect struct {
 	// bin is the start of the window of that length, aligned to the Unix
 	// epoch, that a time lies in.
 	bin func(expr string, length time.Duration) string
-	// plus adds a duration to a time.
-	plus func(expr string, d time.Duration) string
+	// interval writes a duration.
+	interval func(d time.Duration) string
 	// list collects distinct values, in order, at most n, of rows for which the
 	// condition holds if there is one.
 	list func(expr, where string, n int) string
@@ -130,9 +130,53 @@ func list(path []string, str func(string) string) string {
 	return strings.Join(quoted, ", ")
 }
 
-func minutes(d time.Duration) string { return strconv.Itoa(int(d / time.Minute)) }
-
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
+
+// amount is a length as intervals have it: in minutes where it is whole ones,
+// else in seconds. Lengths are whole seconds.
+func amount(d time.Duration) (n int64, unit string) {
+	if d%time.Minute == 0 {
+		return int64(d / time.Minute), "MINUTE"
+	}
+	return int64(d / time.Second), "SECOND"
+}
+
+// bare, plural, quoted, worded and measured write intervals, each the way of
+// some dialects.
+func bare(d time.Duration) string {
+	n, unit := amount(d)
+	return fmt.Sprintf("INTERVAL %d %s", n, unit)
+}
+
+func plural(d time.Duration) string { return bare(d) + "S" }
+
+func quoted(d time.Duration) string {
+	n, unit := amount(d)
+	return fmt.Sprintf("INTERVAL '%d' %s", n, unit)
+}
+
+func worded(d time.Duration) string {
+	n, unit := amount(d)
+	return fmt.Sprintf("INTERVAL '%d %ss'", n, strings.ToLower(unit))
+}
+
+// measured says how many digits the number has where they are more than two,
+// which is what standard SQL takes where it is not said.
+func measured(d time.Duration) string {
+	n, _ := amount(d)
+	if digits := len(strconv.FormatInt(n, 10)); digits > 2 {
+		return fmt.Sprintf("%s(%d)", quoted(d), digits)
+	}
+	return quoted(d)
+}
+
+// plus adds a duration to a time.
+func (d *dialect) plus(x string, by time.Duration) string {
+	if d.name == "bigquery" {
+		return "TIMESTAMP_ADD(" + x + ", " + d.interval(by) + ")"
+	}
+	return x + " + " + d.interval(by)
+}
 
 func dollar(with string) string { return with }
 
@@ -153,7 +197,7 @@ func dialects() []*dialect {
 		bin: func(x string, d time.Duration) string {
 			return fmt.Sprintf("from_unixtime(floor(to_unixtime(%s) / %s) * %s)", x, seconds(d), seconds(d))
 		},
-		plus: func(x string, d time.Duration) string { return x + " + INTERVAL '" + minutes(d) + "' MINUTE" },
+		interval: quoted,
 		list: func(x, where string, n int) string {
 			return fmt.Sprintf("slice(array_sort(array_agg(DISTINCT %s)%s), 1, %d)", x, filter(where), n)
 		},
@@ -177,9 +221,9 @@ func dialects() []*dialect {
 			},
 			group: slashed,
 			bin: func(x string, d time.Duration) string {
-				return "time_bucket(INTERVAL " + minutes(d) + " MINUTE, " + x + ", TIMESTAMP '1970-01-01')"
+				return "time_bucket(" + bare(d) + ", " + x + ", TIMESTAMP '1970-01-01')"
 			},
-			plus: func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTE" },
+			interval: bare,
 			list: func(x, where string, n int) string {
 				return fmt.Sprintf("list_slice(list_sort(list(DISTINCT %s)%s), 1, %d)", x, filter(where), n)
 			},
@@ -195,9 +239,9 @@ func dialects() []*dialect {
 			},
 			group: slashed,
 			bin: func(x string, d time.Duration) string {
-				return "date_bin(INTERVAL '" + minutes(d) + " minutes', " + x + ", TIMESTAMP '1970-01-01')"
+				return "date_bin(" + worded(d) + ", " + x + ", TIMESTAMP '1970-01-01')"
 			},
-			plus: func(x string, d time.Duration) string { return x + " + INTERVAL '" + minutes(d) + " minutes'" },
+			interval: worded,
 			list: func(x, where string, n int) string {
 				return fmt.Sprintf("(array_agg(DISTINCT %s COLLATE \"C\" ORDER BY %s COLLATE \"C\")%s)[1:%d]", x, x, filter(where), n)
 			},
@@ -215,9 +259,9 @@ func dialects() []*dialect {
 			},
 			group: slashed,
 			bin: func(x string, d time.Duration) string {
-				return "toStartOfInterval(" + x + ", INTERVAL " + minutes(d) + " MINUTE, 'UTC')"
+				return "toStartOfInterval(" + x + ", " + bare(d) + ", 'UTC')"
 			},
-			plus: func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTE" },
+			interval: bare,
 			list: func(x, where string, n int) string {
 				return fmt.Sprintf("arraySlice(arraySort(groupUniqArray(%s)%s), 1, %d)", x, filter(where), n)
 			},
@@ -236,7 +280,7 @@ func dialects() []*dialect {
 			bin: func(x string, d time.Duration) string {
 				return fmt.Sprintf("timestamp_seconds(floor(unix_timestamp(%s) / %s) * %s)", x, seconds(d), seconds(d))
 			},
-			plus: func(x string, d time.Duration) string { return x + " + INTERVAL " + minutes(d) + " MINUTES" },
+			interval: plural,
 			list: func(x, where string, n int) string {
 				return fmt.Sprintf("slice(sort_array(collect_set(%s)%s), 1, %d)", x, filter(where), n)
 			},
@@ -261,9 +305,7 @@ func dialects() []*dialect {
 			bin: func(x string, d time.Duration) string {
 				return fmt.Sprintf("TIMESTAMP_SECONDS(DIV(UNIX_SECONDS(%s), %s) * %s)", x, seconds(d), seconds(d))
 			},
-			plus: func(x string, d time.Duration) string {
-				return "TIMESTAMP_ADD(" + x + ", INTERVAL " + minutes(d) + " MINUTE)"
-			},
+			interval: bare,
 			list: func(x, where string, n int) string {
 				return bigqueryList(x, where, n)
 			},
@@ -278,10 +320,10 @@ func dialects() []*dialect {
 			replace: func(x, re, with string) string {
 				return "REGEXP_REPLACE(" + x + ", " + ansi(re) + ", " + ansi(with) + ")"
 			},
-			group:  dollar,
-			plus:   func(x string, d time.Duration) string { return x + " + INTERVAL '" + minutes(d) + "' MINUTE" },
-			list:   func(x, where string, n int) string { return "ARRAY_AGG(DISTINCT " + x + ")" + filter(where) },
-			string: ansi, quote: "`", streams: true,
+			group:    dollar,
+			interval: measured,
+			list:     func(x, where string, n int) string { return "ARRAY_AGG(DISTINCT " + x + ")" + filter(where) },
+			string:   ansi, quote: "`", streams: true,
 		},
 	}
 }

@@ -298,18 +298,10 @@ func (p *printer) now() string {
 }
 
 func (p *printer) ago(d time.Duration) string {
-	n := minutes(d)
-	switch p.d.name {
-	case "duckdb", "clickhouse":
-		return p.now() + " - INTERVAL " + n + " MINUTE"
-	case "spark":
-		return p.now() + " - INTERVAL " + n + " MINUTES"
-	case "postgresql":
-		return p.now() + " - INTERVAL '" + n + " minutes'"
-	case "bigquery":
-		return "TIMESTAMP_SUB(" + p.now() + ", INTERVAL " + n + " MINUTE)"
+	if p.d.name == "bigquery" {
+		return "TIMESTAMP_SUB(" + p.now() + ", " + p.d.interval(d) + ")"
 	}
-	return p.now() + " - INTERVAL '" + n + "' MINUTE"
+	return p.now() + " - " + p.d.interval(d)
 }
 
 func (p *printer) trigger(prefix string) string { return condition(p.r.Trigger, prefix) }

@@ -25,9 +25,9 @@ func (p *printer) table(name, at string) string {
 		behind = p.r.Schedule.Settle
 	}
 	return fmt.Sprintf("CREATE TABLE %s (\n  record STRING,\n  %s AS coalesce(%s, TIMESTAMP '1970-01-01 00:00:00'),\n"+
-		"  WATERMARK FOR %s AS %s - INTERVAL '%s' MINUTE\n"+
+		"  WATERMARK FOR %s AS %s - %s\n"+
 		") WITH ('connector' = 'kafka', 'topic' = %s, 'properties.bootstrap.servers' = 'HOST:9092', 'format' = 'raw');\n",
-		name, timeColumn, at, timeColumn, timeColumn, minutes(behind), p.d.string(name))
+		name, timeColumn, at, timeColumn, timeColumn, p.d.interval(behind), p.d.string(name))
 }
 
 // tablesForm is those statements as a form beside the query.
@@ -54,13 +54,25 @@ func tables(outputs []*siem.Output) string {
 	return strings.Join(list, "\n")
 }
 
+// hop is how far apart overlapping windows start: a third of their length, or
+// the next less of whole seconds that divides it, as the engine asks.
+func hop(length time.Duration) time.Duration {
+	n := int(length / time.Second)
+	for parts := 3; parts < n; parts++ {
+		if n%parts == 0 {
+			return time.Duration(n/parts) * time.Second
+		}
+	}
+	return time.Second
+}
+
 // stream counts in the windows of an engine that reads without end.
 func (p *printer) stream() {
-	size := "INTERVAL '" + minutes(p.r.Window.Length) + "' MINUTE"
+	size := p.d.interval(p.r.Window.Length)
 	windows := "TUMBLE(TABLE calls, DESCRIPTOR(ts), " + size + ")"
 	if p.r.Window.Kind == siem.Overlapping {
-		hop := p.r.Window.Length / 3
-		windows = "HOP(TABLE calls, DESCRIPTOR(ts), INTERVAL '" + minutes(hop) + "' MINUTE, " + size + ")"
+		hop := hop(p.r.Window.Length)
+		windows = "HOP(TABLE calls, DESCRIPTOR(ts), " + p.d.interval(hop) + ", " + size + ")"
 		p.g.Say(siem.Windowing, siem.Approximated, fmt.Sprintf("windows start every %s: a burst of up to %s lies whole in one, a longer one may be split",
 			siem.Duration(hop), siem.Duration(p.r.Window.Length-hop)))
 	}
