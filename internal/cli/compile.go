@@ -231,8 +231,9 @@ func (c *compileCmd) fields(b siem.Backend) (*siem.Fields, error) {
 // write writes queries, or packages, into folders by target and says what is
 // exact, approximated or impossible.
 func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) error {
-	written := map[string]bool{}
-	var dirs []string
+	// Nothing is written before all of it is there: half a set of packages
+	// would look like one.
+	all := map[string][]siem.File{}
 	for _, b := range targets {
 		var outputs []*siem.Output
 		for _, r := range results {
@@ -240,19 +241,23 @@ func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) e
 				outputs = append(outputs, r.out)
 			}
 		}
-		dir := filepath.Join(c.Output, strings.ReplaceAll(b.Name(), ":", "-"))
-		var files []siem.File
 		if c.Package {
-			var err error
-			if files, err = b.Package(outputs); err != nil {
-				return err
+			files, err := b.Package(outputs)
+			if err != nil {
+				return fmt.Errorf("package for %s: %w", b.Name(), err)
 			}
-		} else {
-			for _, o := range outputs {
-				files = append(files, siem.Files(b, o)...)
-			}
+			all[b.Name()] = files
+			continue
 		}
-		for _, f := range files {
+		for _, o := range outputs {
+			all[b.Name()] = append(all[b.Name()], siem.Files(b, o)...)
+		}
+	}
+	written := map[string]bool{}
+	var dirs []string
+	for _, b := range targets {
+		dir := filepath.Join(c.Output, strings.ReplaceAll(b.Name(), ":", "-"))
+		for _, f := range all[b.Name()] {
 			path := filepath.Join(dir, filepath.FromSlash(f.Path))
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				return err

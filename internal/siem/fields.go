@@ -14,6 +14,16 @@ import (
 // ErrNotSaid says that a language cannot say a rule at all.
 var ErrNotSaid = errors.New("cannot be said in this language")
 
+// TooLong is the error, wrapping [ErrNotSaid], for a query of n characters
+// where the product takes limit.
+func TooLong(r *Rule, product string, n, limit int) error {
+	advice := ""
+	if len(r.Legs) > 0 && slices.ContainsFunc(r.Legs, func(l Leg) bool { return l.Log.Cloud() != r.Legs[0].Log.Cloud() }) {
+		advice = ": compile it for each --cloud by itself"
+	}
+	return fmt.Errorf("%w: the query of %s has %d characters, %s takes %d%s", ErrNotSaid, r.ID, n, product, limit, advice)
+}
+
 // Role is what a rule needs of a log's rows.
 type Role string
 

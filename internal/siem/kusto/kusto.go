@@ -63,7 +63,7 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 			return out, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: the query of %s has %d characters, Sentinel takes %d: compile it for each --cloud by itself", siem.ErrNotSaid, r.ID, n, maxQuery)
+	return nil, siem.TooLong(r, "Sentinel", n, maxQuery)
 }
 
 func comment(lines []string) string {

@@ -70,6 +70,32 @@ func Run(t *testing.T, b siem.Backend) {
 	t.Run("Hostile", func(t *testing.T) { hostile(t, b) })
 	t.Run("Whole", func(t *testing.T) { whole(t, b) })
 	t.Run("Unsaid", func(t *testing.T) { unsaid(t, b) })
+	t.Run("Long", func(t *testing.T) { long(t, b) })
+}
+
+// long holds that a rule that is longer than the product takes is an error of
+// Compile that says so, and that whatever Compile gives can be packaged.
+func long(t *testing.T, b siem.Backend) {
+	for _, logs := range [][]event.Log{{event.CloudTrailManagement}, {event.CloudTrailManagement, event.GCPDataAccess}} {
+		r := Rule(logs...)
+		r.Schedule = &siem.Schedule{Every: 15 * time.Minute, Settle: 15 * time.Minute}
+		for i := range 1000 {
+			r.Legs[0].Select.Names = append(r.Legs[0].Select.Names, plan.Name{Cloud: event.AWS, Service: "example.amazonaws.com", API: fmt.Sprintf("PurgeThings%d", i)})
+		}
+		out, err := b.Compile(r, b.Fields())
+		switch {
+		case err != nil:
+			if advice := strings.Contains(err.Error(), "--cloud"); !errors.Is(err, siem.ErrNotSaid) || advice != (len(logs) > 1) {
+				t.Errorf("%d logs: %v", len(logs), err)
+			}
+		case out.Limit > 0 && len([]rune(out.Query)) > out.Limit:
+			t.Errorf("%d characters, the limit is %d", len([]rune(out.Query)), out.Limit)
+		default:
+			if _, err := b.Package([]*siem.Output{out}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // rules are the rules of the suite: each feature alone and all together.

@@ -91,9 +91,6 @@ func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
 		if r.Schedule == nil {
 			return nil, fmt.Errorf("rule %s has no schedule", r.ID)
 		}
-		if n := len([]rune(out.Query)); n > limit {
-			return nil, fmt.Errorf("rule %s has %d characters, and the product takes %d: compile with --cloud for fewer logs", r.ID, n, limit)
-		}
 		top.Children = append(top.Children, saved(out))
 		for _, f := range out.Further {
 			rules = append(rules, siem.File{Path: "cloud-siem/" + r.ID + "." + f.Name + f.Ext, Data: []byte(f.Text)})

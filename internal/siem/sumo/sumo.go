@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"vedette/internal/siem"
 )
@@ -58,12 +59,12 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 	out.Grades = g.List()
 	body := p.scope() + p.parse(p.text.String()) + p.text.String()
 	for _, header := range []func(*siem.Output) []string{siem.Header, siem.ShortHeader, siem.BareHeader} {
-		if out.Query = comment(header(out)) + body; len([]rune(out.Query)) <= limit {
+		if out.Query = comment(header(out)) + body; utf8.RuneCountInString(out.Query) <= limit {
 			break
 		}
 	}
-	if n := len([]rune(out.Query)); n > limit {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%d characters, and the product takes %d: compile with --cloud for fewer logs", n, limit))
+	if n := utf8.RuneCountInString(out.Query); n > limit {
+		return nil, siem.TooLong(r, "Sumo Logic", n, limit)
 	}
 	for _, at := range places {
 		out.Further = append(out.Further, aggregations(r, at)...)
