@@ -113,6 +113,8 @@ def rule(p):
     frequency, period = duration(p["queryFrequency"]), duration(p["queryPeriod"])
     if not timedelta(minutes=5) <= frequency <= timedelta(days=14) or not frequency <= period <= timedelta(days=14):
         yield f"runs every {frequency} over {period}"
+    if period >= timedelta(days=2) and frequency < timedelta(hours=1):
+        yield f"runs every {frequency} over {period}: a rule that looks back two days runs each hour at most"
     if not timedelta(minutes=5) <= duration(p["incidentConfiguration"]["groupingConfiguration"]["lookbackDuration"]) <= timedelta(days=7):
         yield "groups over more than 7 days"
     query = literal(p["query"])
@@ -172,7 +174,7 @@ def main():
         for n, args in enumerate((a, b, c) for a in ("tumbling", "overlapping") for b in ("principal", "session") for c in ([], ["--cloud", "aws"], ["--cloud", "azure"])):
             window, identity, more = args
             out = f"{work}/{n}"
-            subprocess.run([program, "compile", "T1580", *([] if more else ["T1087.004"]), "-t", "kusto", "--package", "-o", out, "--window", window, "--identity", identity, *more],
+            subprocess.run([program, "compile", "T1580", *([] if more else ["T1087.004", "T1580.slow"]), "-t", "kusto", "--package", "-o", out, "--window", window, "--identity", identity, *more],
                            check=True, stdout=subprocess.DEVNULL)
             doc = json.load(open(f"{out}/kusto/azuredeploy.json"))
             faults = list(template(doc))

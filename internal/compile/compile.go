@@ -37,6 +37,26 @@ func DefaultSchedule() *siem.Schedule {
 	return &siem.Schedule{Every: 15 * time.Minute, Settle: 15 * time.Minute}
 }
 
+// A rule that reads so far back runs this often and no oftener: Microsoft
+// Sentinel refuses it else (queryFrequency of a rule whose queryPeriod is two
+// days or more, in the validation of Azure/Azure-Sentinel), and to read days
+// every quarter of an hour is dear in every product.
+const (
+	farBack      = 48 * time.Hour
+	farBackEvery = time.Hour
+)
+
+// schedule is the schedule of a rule over windows of that length.
+func schedule(s *siem.Schedule, w siem.Window) *siem.Schedule {
+	if s == nil || s.Every >= farBackEvery {
+		return s
+	}
+	if r := (&siem.Rule{Window: w, Schedule: s}); r.Lookback() < farBack {
+		return s
+	}
+	return &siem.Schedule{Every: farBackEvery, Settle: s.Settle}
+}
+
 // The caps of the lists in a result row.
 const (
 	maxAPIs      = 50
@@ -61,8 +81,9 @@ func Rules(d *detection.Detection, reg *event.Registry, opts Options) ([]*siem.R
 			BySession: opts.BySession, KeepCopies: opts.KeepCopies, Leftover: d.Leftover,
 			Window:  siem.Window{Length: w.Length, Kind: opts.Window},
 			Trigger: w.Trigger, Bands: w.Bands,
-			MaxAPIs: maxAPIs, MaxAddresses: maxAddresses, Schedule: opts.Schedule,
+			MaxAPIs: maxAPIs, MaxAddresses: maxAddresses,
 		}
+		r.Schedule = schedule(opts.Schedule, r.Window)
 		if len(p.Windows) > 1 {
 			r.Title += " (" + w.Name + ")"
 		}
@@ -157,8 +178,9 @@ func Seed(s *detection.Seed, d *detection.Detection, opts Options) (*siem.Rule, 
 		Techniques:  []string{s.ID}, Severity: "high", Confidence: "medium", BuildingBlock: true,
 		References: []string{"https://attack.mitre.org/techniques/T1580/"}, FalsePositives: d.FalsePositives,
 		KeepCopies: true, Window: siem.Window{Length: s.Bin, Kind: siem.Tumbling},
-		Trigger: s.Trigger, Bands: s.Bands, MaxAPIs: s.MaxAPIs, MaxAddresses: s.MaxAddresses, Schedule: opts.Schedule,
+		Trigger: s.Trigger, Bands: s.Bands, MaxAPIs: s.MaxAPIs, MaxAddresses: s.MaxAddresses,
 	}
+	r.Schedule = schedule(opts.Schedule, r.Window)
 	for _, l := range []struct {
 		log event.Log
 		leg detection.SeedLeg

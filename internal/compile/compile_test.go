@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"vedette/internal/detection"
 	"vedette/internal/siem"
@@ -49,5 +50,40 @@ func TestSeverity(t *testing.T) {
 		if r.Kind != siem.Burst || r.Severity != c.want || r.BuildingBlock != c.block || !strings.Contains(strings.ReplaceAll(head, "\n  ", " "), c.says) {
 			t.Errorf("%s: severity %q, a building block: %v\n%s", c.name, r.Severity, r.BuildingBlock, head)
 		}
+	}
+}
+
+// TestSchedule holds that rules that look back two days run each hour, and
+// others as asked for.
+func TestSchedule(t *testing.T) {
+	list, err := detection.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hourly := 0
+	for _, d := range list {
+		rules, err := Rules(d, registry(t), Options{Schedule: DefaultSchedule()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rules {
+			want := 15 * time.Minute
+			if r.Window.Length >= 24*time.Hour {
+				want = time.Hour
+				hourly++
+			}
+			if s := r.Schedule; s.Every != want || s.Settle != 15*time.Minute || r.Lookback() >= 48*time.Hour && s.Every < time.Hour {
+				t.Errorf("%s, windows of %s: every %s, settled after %s", r.ID, r.Window.Length, s.Every, s.Settle)
+			}
+		}
+	}
+	if hourly == 0 {
+		t.Error("no built-in detection looks back so far")
+	}
+	if s := schedule(nil, siem.Window{Length: 24 * time.Hour}); s != nil {
+		t.Errorf("a person's query runs %v", s)
+	}
+	if s := (&siem.Schedule{Every: 6 * time.Hour}); schedule(s, siem.Window{Length: 24 * time.Hour}) != s {
+		t.Error("a rule that runs less often runs oftener")
 	}
 }

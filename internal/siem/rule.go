@@ -190,9 +190,19 @@ type Schedule struct {
 	Settle time.Duration
 }
 
-// Lookback is how far back from its start a run must read.
+// Lookback is how far back from its start a run must read, in whole minutes,
+// which are all that products take.
 func (r *Rule) Lookback() time.Duration {
-	return r.Schedule.Settle + r.Schedule.Every + 2*r.Window.Length
+	d := r.Schedule.Settle + r.Schedule.Every + 2*r.Window.Length
+	return (d + time.Minute - 1).Truncate(time.Minute)
+}
+
+// Cron is the schedule as the five fields of cron.
+func (s *Schedule) Cron() string {
+	if s.Every < time.Hour {
+		return fmt.Sprintf("*/%d * * * *", int(s.Every.Minutes()))
+	}
+	return fmt.Sprintf("0 */%d * * *", int(s.Every.Hours()))
 }
 
 // The columns of a result row, in order.

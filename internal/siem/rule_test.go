@@ -1,8 +1,11 @@
 package siem
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"vedette/internal/event"
 )
 
 func TestReads(t *testing.T) {
@@ -33,6 +36,47 @@ func TestReads(t *testing.T) {
 		r := &Rule{Window: Window{Length: c.length, Kind: c.kind}, Range: Range{at(c.since), at(c.until)}}
 		if got := r.Reads(); !got.Since.Equal(at(c.readsSince)) || !got.Until.Equal(at(c.readsUntil)) {
 			t.Errorf("%s windows of %s, %s: reads %s", c.kind, c.length, r.Range, got)
+		}
+	}
+}
+
+// TestSchedule holds that a look-back covers its windows in whole minutes, and
+// that cron's fields are within their ranges.
+func TestSchedule(t *testing.T) {
+	for _, c := range []struct {
+		length, every, back time.Duration
+		cron                string
+	}{
+		{15 * time.Minute, 15 * time.Minute, time.Hour, "*/15 * * * *"},
+		{45 * time.Second, 15 * time.Minute, 32 * time.Minute, "*/15 * * * *"}, // of 31 and a half
+		{90 * time.Second, 15 * time.Minute, 33 * time.Minute, "*/15 * * * *"},
+		{24 * time.Hour, time.Hour, 49*time.Hour + 15*time.Minute, "0 */1 * * *"},
+		{24 * time.Hour, 6 * time.Hour, 54*time.Hour + 15*time.Minute, "0 */6 * * *"},
+	} {
+		r := &Rule{Window: Window{Length: c.length}, Schedule: &Schedule{Every: c.every, Settle: 15 * time.Minute}}
+		if back, cron := r.Lookback(), r.Schedule.Cron(); back != c.back || cron != c.cron {
+			t.Errorf("windows of %s every %s: looks back %s by %q, want %s by %q", c.length, c.every, back, cron, c.back, c.cron)
+		}
+	}
+}
+
+// TestTooLong holds that fewer clouds are advised only where there are more
+// than one.
+func TestTooLong(t *testing.T) {
+	for _, c := range []struct {
+		logs []event.Log
+		want string
+	}{
+		{[]event.Log{event.CloudTrailManagement}, "cannot be said in this language: the query of x has 12 characters, Y takes 10"},
+		{[]event.Log{event.AzureActivity, event.AzureGraph}, "cannot be said in this language: the query of x has 12 characters, Y takes 10"},
+		{[]event.Log{event.AzureActivity, event.GCPDataAccess}, "cannot be said in this language: the query of x has 12 characters, Y takes 10: compile it for each --cloud by itself"},
+	} {
+		r := &Rule{ID: "x"}
+		for _, l := range c.logs {
+			r.Legs = append(r.Legs, Leg{Log: l})
+		}
+		if err := TooLong(r, "Y", 12, 10); !errors.Is(err, ErrNotSaid) || err.Error() != c.want {
+			t.Errorf("%v: %v", c.logs, err)
 		}
 	}
 }

@@ -24,6 +24,15 @@ var fieldsYAML []byte
 // ("Create a custom analytics rule from scratch", Microsoft Sentinel).
 const maxQuery = 10_000
 
+// The greatest time that an analytics rule looks back at (the same), and from
+// which on it runs no oftener than each hour (queryFrequency in the validation
+// of Azure/Azure-Sentinel).
+const (
+	maxPeriod     = 14 * 24 * time.Hour
+	hourlyFrom    = 2 * 24 * time.Hour
+	hourlyAtLeast = time.Hour
+)
+
 // Backend is Microsoft Sentinel.
 type Backend struct{}
 
@@ -41,6 +50,15 @@ func (Backend) Fields() *siem.Fields { return siem.MustFields("kusto/fields.yaml
 
 // Compile prints the rule as one query over all its tables.
 func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
+	if r.Schedule != nil {
+		back := r.Lookback()
+		if back > maxPeriod {
+			return nil, fmt.Errorf("%w: a run of %s looks back %s, Sentinel takes %s", siem.ErrNotSaid, r.ID, siem.Duration(back), siem.Duration(maxPeriod))
+		}
+		if back >= hourlyFrom && r.Schedule.Every < hourlyAtLeast {
+			return nil, fmt.Errorf("%w: %s runs every %s and looks back %s, Sentinel runs such a rule each hour at most", siem.ErrNotSaid, r.ID, siem.Duration(r.Schedule.Every), siem.Duration(back))
+		}
+	}
 	out := &siem.Output{Rule: r, Limit: maxQuery}
 	g := siem.NewGrades(r)
 	p := &printer{r: r, out: out, g: g}

@@ -2,6 +2,7 @@ package kusto
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,32 @@ func TestExceptions(t *testing.T) {
 		ends := strings.Contains(out.Query, "let Excepted = _GetWatchlist(\"VedetteExceptions\") | where todatetime(Expires) > now() | project tostring(SearchKey);\n")
 		if ends != scheduled {
 			t.Errorf("%s: entries end: %v", name, ends)
+		}
+	}
+}
+
+// TestPeriod holds that a rule that the product does not run so is an error
+// that says so: one that looks back more than 14 days, and one that looks back
+// two and runs oftener than each hour.
+func TestPeriod(t *testing.T) {
+	for _, c := range []struct {
+		length, every time.Duration
+		said          bool
+	}{
+		{23 * time.Hour, 15 * time.Minute, true},
+		{24 * time.Hour, 15 * time.Minute, false},
+		{24 * time.Hour, time.Hour, true},
+		{167 * time.Hour, time.Hour, true},
+		{192 * time.Hour, time.Hour, false},
+	} {
+		r := siemtest.Rules()["scheduled"]
+		r.Window.Length, r.Schedule = c.length, &siem.Schedule{Every: c.every, Settle: 15 * time.Minute}
+		if _, err := (Backend{}).Compile(r, Backend{}.Fields()); c.said && err != nil || !c.said && !errors.Is(err, siem.ErrNotSaid) {
+			t.Errorf("windows of %s, every %s: %v", c.length, c.every, err)
+		}
+		r.Schedule = nil // a person's query has no period of its own
+		if _, err := (Backend{}).Compile(r, Backend{}.Fields()); err != nil {
+			t.Errorf("windows of %s: %v", c.length, err)
 		}
 	}
 }

@@ -199,7 +199,8 @@ const readme = `# Vedette's rules for Microsoft Sentinel
   The portal takes it too: Deploy a custom template, Build your own template in the editor, Load file.
 - ` + "`analytics-rules/`" + ` has the same rules one by one, in the form that the repository Azure/Azure-Sentinel keeps and its
   pipelines deploy. Deploy the watchlist before them: they do not run without it.
-- Rules run every quarter of an hour, over windows that have closed and settled, each window once. An alert is a row.
+- Rules run every quarter of an hour, those that look back two days or more every hour, over windows that have closed and
+  settled, each window once. An alert is a row.
 - A rule raises an incident, one for its alerts on the same identity within a day. Building blocks, such as the burst
   rule, raise none: administrators and tools make bursts too. Their alerts stand in the table SecurityAlert, for hunting
   and for rules that add up; switch createIncident on where you want incidents of them.

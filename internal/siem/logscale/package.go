@@ -106,7 +106,7 @@ func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
 		err := add("scheduled-searches/"+r.ID+".yaml", scheduled{
 			Schema: scheduledSchema, Name: name(r), Description: description(out), Query: out.Query,
 			Start: fmt.Sprintf("%dm", int(r.Lookback().Minutes())), End: "now",
-			Schedule: fmt.Sprintf("*/%d * * * *", int(r.Schedule.Every.Minutes())), TimeZone: "UTC+00:00", Backfill: backfill,
+			Schedule: r.Schedule.Cron(), TimeZone: "UTC+00:00", Backfill: backfill,
 			Actions: []string{}, Labels: append([]string{"vedette", r.Kind.String(), "severity:" + r.Severity}, r.Techniques...),
 		})
 		if err != nil {
@@ -154,7 +154,8 @@ const readme = `# Vedette's rules for LogScale and Falcon Next-Gen SIEM
 ` + siem.ExceptionNote + `2. Zip what is in ` + "`" + folder + "/`" + ` (manifest.yaml at the top) and install it: Settings > Packages > Import package,
    or ` + "`humioctl packages install`" + `.
 3. The scheduled searches come disabled and without actions: give each an action, then enable it. They run every quarter
-   of an hour over windows that have closed and settled, each window once; a run that was missed is made up for.
+   of an hour, those that look back two days or more every hour, over windows that have closed and settled, each window
+   once; a run that was missed is made up for.
 4. By default a scheduled search does not act on a result with a warning, such as that a row has more than 10,000 kinds
    of call. Watch the searches' errors and warnings: a caller can make one on purpose.
 5. Falcon Next-Gen SIEM: where packages are not at hand, paste the text of a query into a correlation rule or a

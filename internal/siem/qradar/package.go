@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vedette/internal/event"
 	"vedette/internal/siem"
@@ -178,11 +179,11 @@ func card(out *siem.Output) []byte {
 	for _, t := range r.Trigger {
 		switch {
 		case t.DistinctTargets > 0:
-			line("%d. and when at least %d events are seen with the same Username and Cloud Account and different Cloud Target in %d minutes", n, t.DistinctTargets, int(r.Window.Length.Minutes()))
+			line("%d. and when at least %d events are seen with the same Username and Cloud Account and different Cloud Target in %s", n, t.DistinctTargets, spanWords(r.Window.Length))
 		case t.DistinctAPIs > 0:
-			line("%d. and when at least %d events are seen with the same Username and Cloud Account and different Cloud Operation in %d minutes", n, t.DistinctAPIs, int(r.Window.Length.Minutes()))
+			line("%d. and when at least %d events are seen with the same Username and Cloud Account and different Cloud Operation in %s", n, t.DistinctAPIs, spanWords(r.Window.Length))
 		case t.Events > 0:
-			line("%d. and when at least %d events are seen with the same Username and Cloud Account in %d minutes", n, t.Events, int(r.Window.Length.Minutes()))
+			line("%d. and when at least %d events are seen with the same Username and Cloud Account in %s", n, t.Events, spanWords(r.Window.Length))
 		}
 	}
 	if len(r.Trigger) > 1 {
@@ -196,4 +197,12 @@ func card(out *siem.Output) []byte {
 // severity is QRadar's, from 0 to 10.
 func severity(r *siem.Rule) int {
 	return map[string]int{"informational": 1, "low": 3, "medium": 5, "high": 7, "critical": 9}[r.Severity]
+}
+
+// spanWords writes a length in the words of the rule wizard.
+func spanWords(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	}
+	return fmt.Sprintf("%d seconds", d/time.Second)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"vedette/internal/siem"
+	"vedette/internal/siem/qradar"
 	"vedette/internal/siem/siemtest"
 )
 
@@ -325,5 +326,27 @@ func TestInstall(t *testing.T) {
 	}
 	if counts[0] != counts[1] || strings.HasPrefix(counts[0], "0 ") || !strings.HasSuffix(counts[0], " 1") {
 		t.Errorf("after one run and after two: %v", counts)
+	}
+}
+
+// TestSpan holds that a page of a custom rule says the whole length.
+func TestSpan(t *testing.T) {
+	for length, want := range map[time.Duration]string{15 * time.Minute: "Cloud Account in 15 minutes\n", 90 * time.Second: "Cloud Account in 90 seconds\n"} {
+		r := siemtest.Rules()["scheduled"]
+		r.Window.Length = length
+		b := qradar.Backend{}
+		out, err := b.Compile(r, b.Fields())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := b.Package([]*siem.Output{out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasPrefix(f.Path, "rules/") && !strings.Contains(string(f.Data), want) {
+				t.Errorf("no %q in\n%s", want, f.Data)
+			}
+		}
 	}
 }

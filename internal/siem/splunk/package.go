@@ -62,7 +62,8 @@ check_for_updates = 0
 const readme = `# Vedette's rules for Splunk
 
 - ` + "`vedette_discovery/`" + ` is an app: copy it to ` + "`$SPLUNK_HOME/etc/apps`" + ` and restart, or install it as a .spl archive.
-  Its searches run every quarter of an hour over windows that have closed and settled, each window once.
+  Its searches run every quarter of an hour, those that look back two days or more every hour, over windows that have
+  closed and settled, each window once.
 - ` + "`lookups/vedette_exceptions.csv`" + ` lists identities that the searches leave out, with why, who answers for it and
   until when; * stands for any text. Of several entries for one identity the first counts.
 ` + siem.ExceptionNote + `- ` + "`contentctl/`" + ` has the same rules as detections, with the story, the lookup and the data sources that they name: copy it
@@ -81,7 +82,7 @@ func stanza(b *bytes.Buffer, out *siem.Output) {
 	set("search", strings.ReplaceAll(strings.TrimSuffix(strings.ReplaceAll(out.Query, `\`+"\n", "\n"), "\n"), "\n", " \\\n"))
 	set("dispatch.earliest_time", fmt.Sprintf("-%dm@m", int(r.Lookback().Minutes())))
 	set("dispatch.latest_time", "now")
-	set("cron_schedule", fmt.Sprintf("*/%d * * * *", int(r.Schedule.Every.Minutes())))
+	set("cron_schedule", r.Schedule.Cron())
 	set("enableSched", "1")
 	set("counttype", "number of events")
 	set("relation", "greater than")

@@ -34,8 +34,8 @@ func (b Backend) readme(outputs []*siem.Output) string {
 	} else {
 		s.WriteString("2. Each other file is one statement that reads the tables below and gives a row a finding. Have a scheduler run each\n")
 		if len(outputs) > 0 && outputs[0].Rule.Schedule != nil {
-			every, settle := siem.Duration(outputs[0].Rule.Schedule.Every), siem.Duration(outputs[0].Rule.Schedule.Settle)
-			s.WriteString("   every " + every + ", and alert on its rows. A run looks at the windows that came to be " + settle + " old since the run before, so that\n" +
+			s.WriteString("   " + often(outputs) + ", and alert on its rows. A run looks at the windows that came to be " +
+				siem.Duration(outputs[0].Rule.Schedule.Settle) + " old since the run before, so that\n" +
 				"   each is looked at once: one that is left out is looked at by no other.\n")
 		}
 		s.WriteString("3. What is not in the tables when its window is looked at was not seen.\n")
@@ -51,6 +51,19 @@ func (b Backend) readme(outputs []*siem.Output) string {
 		}
 	}
 	return s.String()
+}
+
+// often says how often to run statements, and names those that are run
+// otherwise than the first.
+func often(outputs []*siem.Output) string {
+	every := outputs[0].Rule.Schedule.Every
+	s := "every " + siem.Duration(every)
+	for _, o := range outputs {
+		if e := o.Rule.Schedule.Every; e != every {
+			s += ", " + o.Rule.ID + " every " + siem.Duration(e)
+		}
+	}
+	return s
 }
 
 func (b Backend) exceptions() string {

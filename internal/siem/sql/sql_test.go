@@ -3,6 +3,7 @@ package sql
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"vedette/internal/siem"
 	"vedette/internal/siem/siemtest"
@@ -37,5 +38,21 @@ func TestExceptions(t *testing.T) {
 		if files[1].Path != "exceptions.sql" || !strings.Contains(table, "expires DATE)") && !strings.Contains(table, "expires Nullable(Date))") {
 			t.Errorf("%s: the table is %s", b.Name(), table)
 		}
+	}
+}
+
+// TestOften holds that the page of a package says of each statement how often
+// to run it.
+func TestOften(t *testing.T) {
+	b := Backends()[0]
+	var outputs []*siem.Output
+	for _, every := range []time.Duration{15 * time.Minute, time.Hour} {
+		r := siemtest.Rules()["scheduled"]
+		r.ID, r.Schedule = "every-"+siem.Duration(every), &siem.Schedule{Every: every, Settle: 15 * time.Minute}
+		outputs = append(outputs, compileRule(t, b, r, b.Fields()))
+	}
+	files, err := b.Package(outputs)
+	if err != nil || !strings.Contains(string(files[0].Data), "Have a scheduler run each\n   every 15m, every-1h every 1h, and alert on its rows.") {
+		t.Errorf("%v\n%s", err, files[0].Data)
 	}
 }

@@ -112,8 +112,8 @@ const readme = `# Vedette's rules for Sumo Logic
 - ` + "`content.json`" + ` is a folder for the content import API
   (` + "`POST /api/v2/content/folders/{id}/import`" + ` with the header ` + "`isAdminMode: true`" + `, id that of Admin Recommended): scheduled
   searches, and the lookup table of identities that they leave out. Imported elsewhere, change the path in the searches.
-  They run every quarter of an hour, over windows that have closed and settled, each window once. Each row becomes a Cloud
-  SIEM signal; without Cloud SIEM choose another alert type in the schedule.
+  They run every quarter of an hour, those that look back two days or more every hour, over windows that have closed and
+  settled, each window once. Each row becomes a Cloud SIEM signal; without Cloud SIEM choose another alert type in the schedule.
 - ` + "`vedette_exceptions.csv`" + ` is the form of that table, for its upload: the identity, why, who answers for it, until when.
 ` + siem.ExceptionNote + `- ` + "`cloud-siem/`" + ` has the same rules as aggregation rules, one a log and band of risk, each a body for
   ` + "`POST /api/sec/v1/rules/aggregation`" + `. They come disabled: use them or the searches, both would signal twice. They leave out
