@@ -28,6 +28,7 @@ func (Backend) Package(outputs []*siem.Output) ([]siem.File, error) {
 			switch f.Language {
 			case "EQL":
 				rule["rule_id"], rule["name"] = siem.UUID("elastic-"+f.Name, out.Rule), out.Rule.Title+" ("+f.Name+")"
+				rule["note"] = noted(rule, f.Why)
 				rule["type"], rule["language"], rule["query"] = "eql", "eql", f.Text
 				rule["index"] = []string{"logs-*"}
 				rule["from"], rule["interval"] = fmt.Sprintf("now-%dm", int(out.Rule.Lookback().Minutes())), "5m"
@@ -65,7 +66,9 @@ const readme = `# Vedette's rules for Elastic Security
 3. Identities to leave out go into the exception list, as an entry on the field Identity. Give each an
    expiration (expire_time): past it the product does not heed the entry, and one without never ends. An entry matches
    by the identity alone, from any network and with any client.
-4. ` + "`rules-without-esql.ndjson`" + ` is for stacks without ES|QL. Those rules say less: their notes say what.
+4. ` + "`rules-without-esql.ndjson`" + ` is for stacks without ES|QL. Those rules say less: their notes say what. Of what they cannot
+   say there is none: distinct targets, two counts of which either is enough, outcomes other than all, refusals or
+   successes, windows under a minute as thresholds, and logs whose names are made of several fields (Microsoft Graph).
 `
 
 func line(b *bytes.Buffer, v any) error {
