@@ -113,3 +113,14 @@ func TestPeriod(t *testing.T) {
 		}
 	}
 }
+
+// TestISO holds that durations are written as Azure's SDK writes them.
+func TestISO(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		15 * time.Minute: "PT15M", time.Hour: "PT1H", 75 * time.Minute: "PT1H15M", 24 * time.Hour: "P1D", 49*time.Hour + 15*time.Minute: "P2DT1H15M", 48*time.Hour + 30*time.Minute: "P2DT30M",
+	} {
+		if got := iso(d); got != want {
+			t.Errorf("%s is %s, want %s", d, got, want)
+		}
+	}
+}

@@ -310,13 +310,21 @@ func arm(s string) string {
 	return s
 }
 
-// iso writes a duration of whole minutes as ISO 8601 does.
+// iso writes a duration of whole minutes as ISO 8601 does, in as few units as
+// it takes: P1D, PT1H, P2DT1H15M.
 func iso(d time.Duration) string {
-	switch {
-	case d%(24*time.Hour) == 0:
-		return fmt.Sprintf("P%dD", d/(24*time.Hour))
-	case d%time.Hour == 0:
-		return fmt.Sprintf("PT%dH", d/time.Hour)
+	b := []byte("P")
+	if n := d / (24 * time.Hour); n > 0 {
+		b = fmt.Appendf(b, "%dD", n)
 	}
-	return fmt.Sprintf("PT%dM", d/time.Minute)
+	if d %= 24 * time.Hour; d > 0 {
+		b = append(b, 'T')
+	}
+	if n := d / time.Hour; n > 0 {
+		b = fmt.Appendf(b, "%dH", n)
+	}
+	if n := d % time.Hour / time.Minute; n > 0 {
+		b = fmt.Appendf(b, "%dM", n)
+	}
+	return string(b)
 }
