@@ -241,6 +241,9 @@ func (c *compileCmd) write(targets []siem.Backend, results []compiled, std IO) e
 				outputs = append(outputs, r.out)
 			}
 		}
+		if len(outputs) == 0 {
+			continue // a package of no rule is none
+		}
 		if c.Package {
 			files, err := b.Package(outputs)
 			if err != nil {
