@@ -13,6 +13,7 @@ import (
 type caller struct {
 	principal, name, account     uint32
 	session, key, label, creator uint32
+	delegates                    uint32 // of creator, as event.Actor has them
 	cloud                        event.Cloud
 	kind                         event.ActorKind
 	partial                      bool
@@ -130,7 +131,7 @@ func (e *Engine) caller(cc *contextCache, ev *event.Event, ref hash128) uint32 {
 func (e *Engine) hashCaller(cc *contextCache, ev *event.Event) hash128 {
 	a := &ev.Actor
 	b := append(cc.buf[:0], byte(ev.Cloud), byte(a.Kind))
-	return e.hashParts(cc, b, a.Principal, a.Name, ev.Account, a.Session, a.Key, a.Label, a.Creator)
+	return e.hashParts(cc, b, a.Principal, a.Name, ev.Account, a.Session, a.Key, a.Label, a.Creator, a.Delegates)
 }
 
 // station returns the number of the event's station, whose hash is h.
@@ -164,7 +165,7 @@ func (e *Engine) newCaller(ev *event.Event) caller {
 	}
 	c := caller{
 		principal: in(a.Principal), account: in(ev.Account), session: in(a.Session),
-		key: in(a.Key), creator: in(a.Creator), cloud: ev.Cloud, kind: a.Kind, partial: a.Partial,
+		key: in(a.Key), creator: in(a.Creator), delegates: in(a.Delegates), cloud: ev.Cloud, kind: a.Kind, partial: a.Partial,
 	}
 	end := func(b []byte) uint32 {
 		n := len(a.Principal) - len(b)
@@ -208,7 +209,7 @@ func (e *Engine) compareContexts(a, b context) int {
 		e.compareTexts(a.session, b.session), e.compareTexts(a.key, b.key),
 		e.compareTexts(a.address, b.address), e.compareTexts(a.agent, b.agent),
 		e.compareTexts(a.endpoint, b.endpoint), e.compareTexts(a.recipient, b.recipient),
-		e.compareTexts(a.creator, b.creator),
+		e.compareTexts(a.creator, b.creator), e.compareTexts(a.delegates, b.delegates),
 		strings.Compare(e.textOf(a.caller, a.label), e.textOf(b.caller, b.label)), strings.Compare(e.nameOf(a.caller), e.nameOf(b.caller)),
 	)
 }

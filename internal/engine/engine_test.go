@@ -57,10 +57,12 @@ type act struct {
 	file, rec    uint32
 	Kind         event.ActorKind
 	Grantor      bool
-	Shared       string
-	Partial      bool
-	Recipient    string
-	ClassWrite   bool
+	// Creator and Delegates are as event.Actor has them.
+	Creator, Delegates string
+	Shared             string
+	Partial            bool
+	Recipient          string
+	ClassWrite         bool
 }
 
 var epoch = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -81,7 +83,7 @@ func (a *act) event(reg *event.Registry) event.Event {
 		ID: []byte(a.ID), Key: event.IDKey("t", []byte(a.ID)), API: reg.At(uint32(a.API)), Outcome: a.Outcome,
 		Region: []byte(a.Region), Account: []byte(a.Account), Address: []byte(a.Address), UserAgent: []byte(a.Agent),
 		Target: []byte(a.Target), Flags: a.Flags, Recipient: []byte(a.Recipient),
-		Actor: event.Actor{Kind: a.Kind, Principal: []byte(a.Principal), Session: []byte(a.Session), Key: []byte(a.Key), Name: []byte(a.Name), Partial: a.Partial},
+		Actor: event.Actor{Kind: a.Kind, Principal: []byte(a.Principal), Session: []byte(a.Session), Key: []byte(a.Key), Name: []byte(a.Name), Partial: a.Partial, Creator: []byte(a.Creator), Delegates: []byte(a.Delegates)},
 	}
 	if a.Outcome == event.Denied {
 		ev.Reason = event.ReasonUnknown

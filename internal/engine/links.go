@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vedette/internal/event"
+	"vedette/internal/finding"
 )
 
 // link is one observed handing-out of a credential.
@@ -22,6 +23,7 @@ type link struct {
 	session uint32    // symbol of the session's ARN, or 0
 	id      uint32    // symbol of the event's id, or 0 where the key is the id
 	via     string
+	before  *link // that led to who asked, once all links are known
 }
 
 type linkTable struct {
@@ -96,12 +98,10 @@ type origins struct {
 
 type originMemo struct {
 	linked bool   // a link leads to the caller
+	cut    bool   // the chain is longer than is followed
 	origin uint32 // symbol of the origin's principal, or 0
 	kind   event.ActorKind
 }
-
-// maxChain bounds how far a chain is followed.
-const maxChain = 16
 
 func (e *Engine) origins(times []active) *origins {
 	o := &origins{e: e, behind: map[uint32]bool{}, memo: make([]originMemo, e.contexts.callers.len())}
@@ -120,6 +120,10 @@ func (e *Engine) origins(times []active) *origins {
 	sortBy(issuedSession, o.bySession)
 	o.byKey = withoutCopies(o.byKey)
 	o.bySession = withoutCopies(e.ofOnePrincipal(o.bySession))
+	for i := range all {
+		l := &all[i]
+		l.before = o.step(e.contexts.at(l.from).caller, l.time, l.time)
+	}
 	for i := range o.memo {
 		first, last := int64(math.MaxInt64), int64(math.MinInt64)
 		if times != nil {
@@ -219,7 +223,10 @@ func nearest(list []*link, of func(*link) uint32, symbol uint32, from, first, la
 // issued reports whether each step from a caller back to its origin is by the
 // id of an issued credential, and there is one.
 func (o *origins) issued(c *caller, first, last int64) bool {
-	chain := o.chain(c, first, last)
+	chain, cut := o.chain(c, first, last)
+	if cut {
+		return false
+	}
 	for i := len(chain) - 1; i >= 0; i-- {
 		l := chain[i]
 		if c.key == 0 || l.issued != c.key {
@@ -231,20 +238,28 @@ func (o *origins) issued(c *caller, first, last int64) bool {
 }
 
 // chain returns the links from a caller, as calls between two times show it,
-// back to its origin, origin first.
-func (o *origins) chain(c *caller, first, last int64) []*link {
-	var chain []*link
-	for range maxChain {
-		l := o.step(c, first, last)
-		if l == nil || slices.Contains(chain, l) {
+// back to its origin, origin first; cut says that it goes on before.
+func (o *origins) chain(c *caller, first, last int64) (chain []*link, cut bool) {
+	for l := o.step(c, first, last); l != nil && !comesBack(chain, l); l = l.before {
+		if len(chain) == finding.MaxChain {
+			cut = true
 			break
 		}
 		chain = append(chain, l)
-		c = o.e.contexts.at(l.from).caller
-		first, last = l.time, l.time
 	}
 	slices.Reverse(chain)
-	return chain
+	return chain, cut
+}
+
+// comesBack reports whether a chain comes back to a link. Links do not go forward in
+// time, so that it lies among the last ones.
+func comesBack(chain []*link, l *link) bool {
+	for i := len(chain) - 1; i >= 0 && chain[i].time == l.time; i-- {
+		if chain[i] == l {
+			return true
+		}
+	}
+	return false
 }
 
 // of returns the origin of caller number id, as calls between two times show
@@ -259,8 +274,8 @@ func (o *origins) of(id uint32, first, last int64) originMemo {
 // resolve finds the origin of a caller. A session that an AWS service handed
 // out to its own workload has no origin but the workload.
 func (o *origins) resolve(c *caller, first, last int64) (m originMemo) {
-	if chain := o.chain(c, first, last); len(chain) > 0 {
-		m.linked = true
+	if chain, cut := o.chain(c, first, last); len(chain) > 0 {
+		m.linked, m.cut = true, cut
 		origin := o.e.contexts.at(chain[0].from)
 		if origin.kind != event.AWSService {
 			m.origin, m.kind = origin.principal, origin.kind

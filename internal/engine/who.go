@@ -163,7 +163,7 @@ func (w *groupWorker) origin(f *found, contexts symbolCounts) {
 	})
 	if len(list) > 0 {
 		top := list[0].memo
-		f.Origin = &finding.Origin{ID: e.symbols.text(top.origin), Others: len(list) - 1}
+		f.Origin = &finding.Origin{ID: e.symbols.text(top.origin), Others: len(list) - 1, Cut: top.cut}
 		if top.kind != event.UnknownActor {
 			f.Origin.Kind = top.kind.String()
 		}
@@ -174,6 +174,9 @@ func (w *groupWorker) origin(f *found, contexts symbolCounts) {
 // maxLinks bounds the chain that a finding shows.
 const maxLinks = 50
 
+// byProvider is the Via of links that a field of the record itself shows.
+const byProvider = "recorded by the provider"
+
 // chain lists the observed links behind the finding's sessions, each once,
 // in order of time.
 func (w *groupWorker) chain(f *found, contexts symbolCounts) {
@@ -181,7 +184,7 @@ func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 	var links []*link
 	var to map[*link]*caller
 	for _, x := range contexts {
-		chain := w.origins.chain(e.contexts.at(x.symbol).caller, f.first, f.last)
+		chain, _ := w.origins.chain(e.contexts.at(x.symbol).caller, f.first, f.last)
 		for i, l := range chain {
 			if to[l] != nil {
 				continue
@@ -196,11 +199,9 @@ func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 			}
 		}
 	}
-	slices.SortFunc(links, func(a, b *link) int { return cmp.Or(cmp.Compare(a.time, b.time), a.key.Compare(b.key)) })
+	// Of links at one time, each stays after the one that it came of.
+	slices.SortStableFunc(links, func(a, b *link) int { return cmp.Compare(a.time, b.time) })
 	for _, l := range links {
-		if len(f.Chain) == maxLinks {
-			break
-		}
 		from := e.contexts.at(l.from)
 		f.Chain = append(f.Chain, finding.Link{
 			From: e.symbols.text(from.principal), To: e.symbols.text(to[l].principal), Via: l.via,
@@ -208,12 +209,89 @@ func (w *groupWorker) chain(f *found, contexts symbolCounts) {
 			FromKey: e.symbols.text(from.key), Time: formatTime(l.time), EventID: e.idText(l.key, l.id),
 		})
 	}
-	var creators symbolCounts
+	w.recorded(f, contexts)
+	if n := len(f.Chain); n > maxLinks {
+		f.Chain, f.ChainTotal = shownLinks(f.Chain), n
+	}
+}
+
+// recorded adds the links that the provider wrote into the calls' own records:
+// to whom it has for the creator of the session, and from there over the
+// delegates to the actor.
+func (w *groupWorker) recorded(f *found, contexts symbolCounts) {
+	e := w.e
+	type way struct {
+		creator, delegates string
+		n                  int
+	}
+	var ways []way
 	for _, x := range contexts {
-		creators.add(e.contexts.at(x.symbol).creator, x.n)
+		if c := e.contexts.at(x.symbol); c.creator != 0 || c.delegates != 0 {
+			ways = append(ways, way{e.symbols.text(c.creator), e.symbols.text(c.delegates), x.n})
+		}
 	}
-	list, _ := creators.list(e, maxLinks-len(f.Chain))
-	for _, c := range list {
-		f.Chain = append(f.Chain, finding.Link{From: c.Name, To: f.Actor.ID, Via: "recorded by the provider"})
+	byText := func(a, b way) int {
+		return cmp.Or(strings.Compare(a.creator, b.creator), strings.Compare(a.delegates, b.delegates))
 	}
+	slices.SortFunc(ways, byText)
+	merged := ways[:0]
+	for _, x := range ways {
+		if n := len(merged); n > 0 && byText(merged[n-1], x) == 0 {
+			merged[n-1].n += x.n
+		} else {
+			merged = append(merged, x)
+		}
+	}
+	slices.SortStableFunc(merged, func(a, b way) int { return b.n - a.n })
+	type step struct{ from, to string }
+	seen := map[step]bool{}
+	for _, x := range merged {
+		var list []string
+		if x.creator != "" {
+			list = append(list, x.creator)
+		}
+		if x.delegates != "" {
+			between := strings.Split(x.delegates, "\n")
+			slices.Reverse(between)
+			list = append(list, between...)
+		}
+		list = append(list, f.Actor.ID)
+		for i := range len(list) - 1 {
+			if s := (step{list[i], list[i+1]}); !seen[s] {
+				seen[s] = true
+				f.Chain = append(f.Chain, finding.Link{From: s.from, To: s.to, Via: byProvider})
+			}
+		}
+	}
+}
+
+// shownLinks picks the links of a long chain that a finding shows, in their
+// order: the first that leads to each principal, since each is somebody to
+// contain, and then the last and the first ones.
+func shownLinks(chain []finding.Link) []finding.Link {
+	keep, n := make([]bool, len(chain)), 0
+	take := func(i int) {
+		if !keep[i] && n < maxLinks {
+			keep[i] = true
+			n++
+		}
+	}
+	to := map[string]bool{}
+	for i, l := range chain {
+		if !to[l.To] {
+			to[l.To] = true
+			take(i)
+		}
+	}
+	for i := 0; n < maxLinks; i++ {
+		take(len(chain) - 1 - i)
+		take(i)
+	}
+	shown := make([]finding.Link, 0, maxLinks)
+	for i, l := range chain {
+		if keep[i] {
+			shown = append(shown, l)
+		}
+	}
+	return shown
 }

@@ -66,8 +66,12 @@ type Actor struct {
 	// Creator is who stands behind the session as the provider recorded it
 	// in this very record, by a field that the caller cannot set: the
 	// instance of an ec2RoleDelivery session, the delegating account of
-	// invokedByDelegate, the first service account of a delegation chain.
+	// invokedByDelegate, the first authority of a delegation chain.
 	Creator []byte
+	// Delegates are those who stand between Creator and Principal in a
+	// delegation chain, the nearest to Principal first, one a line: each acted
+	// through the one before it. Empty where there are none.
+	Delegates []byte
 	// Ref, where it is not zero, stands for this Actor and the event's Account
 	// and Cloud: events of one process with equal Refs agree in all of them.
 	// It saves a reader from comparing them. It is a hash with seeds that no

@@ -17,7 +17,7 @@ type Report struct {
 
 // SchemaVersion is the version of the JSON output: its major part changes
 // when a field is renamed or removed.
-const SchemaVersion = "1.3.0"
+const SchemaVersion = "1.4.0"
 
 // Finding is one principal's discovery campaign in one account, or, where
 // Scope is "origin", one origin's over several accounts.
@@ -40,6 +40,9 @@ type Finding struct {
 	Actor  Actor    `json:"actor"`
 	Origin *Origin  `json:"origin,omitempty"`
 	Chain  []Link   `json:"chain,omitempty"`
+	// ChainTotal is how many links were seen, where Chain does not list them
+	// all: at most 50, those that lead to a further principal first.
+	ChainTotal int `json:"chain_total,omitzero"`
 
 	Judgement
 
@@ -168,12 +171,20 @@ type Actor struct {
 	Owner string `json:"owner,omitempty"` // from --context
 }
 
+// MaxChain is how many links a chain is followed back: over a week of sessions
+// that follow one another by the hour. Each caller's chain is followed, so that
+// it bounds what a log costs that was made for it.
+const MaxChain = 256
+
 // Origin is who stands behind the finding's sessions, by observed links.
 type Origin struct {
 	ID   string `json:"uid"`
 	Kind string `json:"kind,omitempty"`
 	// Others counts further origins of other sessions of the same finding.
 	Others int `json:"others,omitzero"`
+	// Cut says that the chain is longer than is followed, 256 links: who began
+	// it stands further back, and this is whom the last link came from.
+	Cut bool `json:"cut,omitzero"`
 }
 
 // Link is one observed step of the chain from origin to actor.

@@ -210,6 +210,12 @@ func (p *page) chain(f *finding.Finding) {
 			}
 		}
 	}
+	if rest := f.ChainTotal - len(f.Chain); rest > 0 {
+		p.field("", "and "+term.Plural(rest, "link")+" between that are not listed")
+	}
+	if cut := chainCut(f); cut != "" {
+		p.field("", cut)
+	}
 }
 
 func outcomesText(o finding.Outcomes) string {

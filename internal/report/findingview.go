@@ -202,8 +202,20 @@ func (v *findingView) spread(f *finding.Finding, calls []seen) {
 }
 
 func chainSteps(f *finding.Finding) []chainStep {
+	head, middle, tail := chainMiddle(f)
+	steps := linkSteps(f, head)
+	if middle != "" {
+		steps = append(append(steps, chainStep{Text: middle}), linkSteps(f, tail)...)
+	}
+	if cut := chainCut(f); cut != "" {
+		steps = append(steps, chainStep{Text: cut})
+	}
+	return steps
+}
+
+func linkSteps(f *finding.Finding, links []finding.Link) []chainStep {
 	var steps []chainStep
-	for _, l := range f.Chain {
+	for _, l := range links {
 		home := f.Cloud.Account.ID
 		text := short(l.From, home) + " → " + short(l.To, home)
 		if l.Via != "" {

@@ -60,7 +60,7 @@ func ocsfOf(f *finding.Finding, r *finding.Report, version string) *ocsfFinding 
 			Judgement: f.Judgement, Scope: f.Scope, Peak: f.Peak, DistinctAPIs: f.DistinctAPIs, Targets: f.Targets, Outcomes: f.Outcomes,
 			DenialReasons: f.DenialReasons, APIs: f.APIs, Services: f.Services, Regions: f.Regions,
 			GlobalServices: f.GlobalServices, Addresses: f.Addresses, Clients: f.Clients, Sessions: f.Sessions,
-			Keys: f.Keys, Origin: f.Origin, Chain: f.Chain, Slices: f.Slices, WorstSlice: f.WorstSlice,
+			Keys: f.Keys, Origin: f.Origin, Chain: f.Chain, ChainTotal: f.ChainTotal, Slices: f.Slices, WorstSlice: f.WorstSlice,
 			PreviousIDs: f.PreviousIDs, EvidenceTotal: f.EvidenceTotal,
 		},
 	}

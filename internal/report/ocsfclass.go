@@ -201,6 +201,7 @@ type ocsfUnmapped struct {
 	Keys           []finding.Count   `json:"keys"`
 	Origin         *finding.Origin   `json:"origin,omitempty"`
 	Chain          []finding.Link    `json:"chain,omitempty"`
+	ChainTotal     int               `json:"chain_total,omitzero"`
 	Slices         []finding.Slice   `json:"slices"`
 	WorstSlice     string            `json:"worst_slice,omitempty"`
 	PreviousIDs    []string          `json:"previous_ids,omitempty"`

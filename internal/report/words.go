@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -229,12 +230,60 @@ func more(list []string, total int) []string {
 	return list
 }
 
+// chainEnds is how many links of each end of a long chain are shown where there
+// is little room.
+const chainEnds = 3
+
+// chainMiddle cuts a long chain: the links of its beginning and of its end, and
+// what is said of those between. A chain that is short is all beginning.
+func chainMiddle(f *finding.Finding) (head []finding.Link, middle string, tail []finding.Link) {
+	n := len(f.Chain)
+	if n <= 2*chainEnds+2 {
+		return f.Chain, "", nil
+	}
+	var over []string
+	for _, l := range f.Chain[chainEnds : n-chainEnds] {
+		if who := short(l.To, f.Cloud.Account.ID); !slices.Contains(over, who) {
+			over = append(over, who)
+		}
+	}
+	shown := over[:min(len(over), 4)]
+	middle = term.Plural(max(n, f.ChainTotal)-2*chainEnds, "more link") + " between, to " + strings.Join(more(shown, len(over)), ", ")
+	return f.Chain[:chainEnds], middle, f.Chain[n-chainEnds:]
+}
+
+// chainCut says where a chain goes on that was not followed to its beginning,
+// or nothing.
+func chainCut(f *finding.Finding) string {
+	if f.Origin == nil || !f.Origin.Cut {
+		return ""
+	}
+	return "the chain is longer than " + term.Count(finding.MaxChain) + " links; it goes on before " +
+		short(f.Origin.ID, f.Cloud.Account.ID) + ", and who began it is not shown"
+}
+
 // chainText is the chain from its beginning: who, by which call, became whom.
 func (p *page) chainText(f *finding.Finding) string {
+	head, middle, tail := chainMiddle(f)
+	parts := []string{p.linksText(f, head)}
+	if middle != "" {
+		parts = append(parts, middle, p.linksText(f, tail))
+	}
+	if f.Origin != nil && f.Origin.Others > 0 {
+		parts = append(parts, term.Plural(f.Origin.Others, "further origin")+" of other sessions")
+	}
+	if cut := chainCut(f); cut != "" {
+		parts = append(parts, cut)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// linksText is a row of links, where one leads on to the next in one go.
+func (p *page) linksText(f *finding.Finding, links []finding.Link) string {
 	home := f.Cloud.Account.ID
 	var b strings.Builder
-	for i, l := range f.Chain {
-		if i == 0 || f.Chain[i-1].To != l.From {
+	for i, l := range links {
+		if i == 0 || links[i-1].To != l.From {
 			if i > 0 {
 				b.WriteString("; ")
 			}
@@ -244,9 +293,6 @@ func (p *page) chainText(f *finding.Finding) string {
 		if l.Via != "" {
 			b.WriteString(" (" + l.Via + ")")
 		}
-	}
-	if f.Origin != nil && f.Origin.Others > 0 {
-		b.WriteString("; " + term.Plural(f.Origin.Others, "further origin") + " of other sessions")
 	}
 	return b.String()
 }

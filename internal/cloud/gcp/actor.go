@@ -36,7 +36,7 @@ func (d *decoder) who(p *payload, ev *event.Event) {
 	if len(a.Key) == 0 {
 		a.Key = client
 	}
-	a.Creator = d.delegator(delegation)
+	a.Creator, a.Delegates = d.delegation(delegation)
 
 	switch {
 	case len(email) > 0:
@@ -127,19 +127,57 @@ func clientFamily(agent []byte) []byte {
 	return bytes.TrimSpace(agent)
 }
 
-// delegator is the first authority of a delegation chain, the one that acts
-// through the service account of the entry.
-func (d *decoder) delegator(chain []byte) []byte {
+// unnamedDelegate stands for an authority of a delegation chain without a name,
+// so that nobody is taken for its neighbour's neighbour.
+const unnamedDelegate = "unknown:delegate"
+
+// maxDelegates bounds the bytes of [event.Actor.Delegates]. Those furthest from
+// the caller fall off.
+const maxDelegates = 1000
+
+// delegation reads a delegation chain, which is in the order in which it was
+// delegated ("ServiceAccountDelegationInfo", AuditLog reference): the first
+// authority, and those between it and the service account of the entry.
+func (d *decoder) delegation(chain []byte) (first, between []byte) {
 	if len(chain) == 0 || chain[0] != '[' {
-		return nil
+		return nil, nil
 	}
-	a := jsonscan.Elements(chain)
-	first, _ := a.Next()
-	if s := d.space.Text(jsonscan.Get(first, "principalSubject")); len(s) > 0 {
+	var last [32][]byte // by number, modulo
+	n := 0
+	for a := jsonscan.Elements(chain); ; n++ {
+		one, ok := a.Next()
+		if !ok {
+			break
+		}
+		if n == 0 {
+			first = d.authority(one)
+		}
+		last[n%len(last)] = one
+	}
+	for i := n - 1; i > max(0, n-1-len(last)); i-- {
+		who := d.authority(last[i%len(last)])
+		if len(who) == 0 || bytes.IndexByte(who, '\n') >= 0 {
+			who = []byte(unnamedDelegate)
+		}
+		if len(between)+1+len(who) > maxDelegates {
+			break
+		}
+		if len(between) == 0 {
+			between = who
+		} else {
+			between = d.space.Join(between, []byte{'\n'}, who)
+		}
+	}
+	return first, between
+}
+
+// authority is the name of one element of a delegation chain, or nil.
+func (d *decoder) authority(one []byte) []byte {
+	if s := d.space.Text(jsonscan.Get(one, "principalSubject")); len(s) > 0 {
 		who, _ := d.fromSubject(s)
 		return who
 	}
-	return d.space.Lower(d.space.Text(jsonscan.Get(first, "firstPartyPrincipal", "principalEmail")))
+	return d.space.Lower(d.space.Text(jsonscan.Get(one, "firstPartyPrincipal", "principalEmail")))
 }
 
 // keyID is the id in a key name such as

@@ -1,6 +1,7 @@
 package gcp
 
 import (
+	"strings"
 	"testing"
 
 	"vedette/internal/cloud"
@@ -59,6 +60,9 @@ func TestCredentials(t *testing.T) {
 	if string(ev.Actor.Key) != "0f" || string(ev.Actor.Creator) != "bob@example.com" || ev.Actor.Kind != event.GCPServiceAccount {
 		t.Errorf("key %q, creator %q, kind %v", ev.Actor.Key, ev.Actor.Creator, ev.Actor.Kind)
 	}
+	if got := string(ev.Actor.Delegates); got != "mid@blue.iam.gserviceaccount.com" {
+		t.Errorf("delegates %q", got)
+	}
 	ev = who(t, d, `{"principalEmail":"ada@example.com","oauthInfo":{"oauthClientId":"client"}}`)
 	if string(ev.Actor.Key) != "client" {
 		t.Errorf("key %q", ev.Actor.Key)
@@ -104,5 +108,34 @@ func TestStatement16_ServiceAgents(t *testing.T) {
 	}
 	if ev := decode(t, d, with(t, list, `data_access`, `system_event`)); !ev.Has(event.ServiceMade) {
 		t.Error("a system event is not service-made")
+	}
+}
+
+// TestDelegation: whoever stands between the first authority and the caller is
+// kept, the nearest to the caller first; one without a name holds its place.
+func TestDelegation(t *testing.T) {
+	d := newDecoder(t)
+	many := strings.Repeat(`{"principalSubject":"serviceAccount:far@blue.iam.gserviceaccount.com"},`, 5000)
+	for _, c := range []struct{ chain, first, between string }{
+		{`[{"principalSubject":"user:eve@example.com"}]`, "eve@example.com", ""},
+		{`[{"principalSubject":"user:eve@example.com"},{"firstPartyPrincipal":{"principalEmail":"A@blue.iam.gserviceaccount.com"}},{"principalSubject":"serviceAccount:b@blue.iam.gserviceaccount.com"}]`,
+			"eve@example.com", "b@blue.iam.gserviceaccount.com\na@blue.iam.gserviceaccount.com"},
+		{`[{"principalSubject":"user:eve@example.com"},{"thirdPartyPrincipal":{}}]`, "eve@example.com", "unknown:delegate"},
+		{`[{"principalSubject":"user:eve@example.com"},{"principalSubject":"user:x\nuser:y"}]`, "eve@example.com", "unknown:delegate"},
+		{`[{"thirdPartyPrincipal":{}},{"principalSubject":"user:bob@example.com"}]`, "", "bob@example.com"},
+		{`[]`, "", ""},
+		{`{}`, "", ""},
+	} {
+		ev := who(t, d, `{"principalEmail":"ci@blue.iam.gserviceaccount.com","serviceAccountDelegationInfo":`+c.chain+`}`)
+		if got := string(ev.Actor.Creator); got != c.first {
+			t.Errorf("%s: first %q", c.chain, got)
+		}
+		if got := string(ev.Actor.Delegates); got != c.between {
+			t.Errorf("%s: between %q", c.chain, got)
+		}
+	}
+	ev := who(t, d, `{"principalEmail":"ci@blue.iam.gserviceaccount.com","serviceAccountDelegationInfo":[{"principalSubject":"user:eve@example.com"},`+many+`{"principalSubject":"user:near@example.com"}]}`)
+	if list := strings.Split(string(ev.Actor.Delegates), "\n"); list[0] != "near@example.com" || len(ev.Actor.Delegates) > maxDelegates || string(ev.Actor.Creator) != "eve@example.com" {
+		t.Errorf("of very many: %d, the nearest %q, creator %q", len(list), list[0], ev.Actor.Creator)
 	}
 }
