@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 
+	"vedette/internal/finding"
 	"vedette/internal/respond"
 )
 
@@ -40,5 +42,25 @@ func TestPlaybooksSpeakTheGrammar(t *testing.T) {
 	}
 	if read == 0 {
 		t.Error("no playbook has a command of vedette")
+	}
+}
+
+// In a report, each step says whom it is about: the same one stands there for
+// each principal of a chain.
+func TestChecklistNamesPrincipals(t *testing.T) {
+	const far, near = "arn:aws:iam::111122223333:role/far", "arn:aws:iam::111122223333:role/near"
+	f := &finding.Finding{ID: "0123456789abcdef", Cloud: finding.CloudRef{Provider: "aws"}, Actor: finding.Actor{Kind: "iam_role", ID: near},
+		Origin: &finding.Origin{ID: "arn:aws:iam::111122223333:user/ada"},
+		Chain:  []finding.Link{{From: "arn:aws:iam::111122223333:user/ada", To: far, Via: "AssumeRole"}, {From: far, To: near, Via: "AssumeRole"}}}
+	var notes []string
+	for _, s := range (&reportCmd{}).playbook([]string{"logs"})(f) {
+		for _, step := range s.Steps {
+			notes = append(notes, step.Notes...)
+		}
+	}
+	for _, want := range []string{far, near, f.Origin.ID} {
+		if !slices.Contains(notes, "Principal: "+want) {
+			t.Errorf("no step is about %s", want)
+		}
 	}
 }

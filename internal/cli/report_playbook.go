@@ -33,6 +33,9 @@ func (c *reportCmd) playbook(logs []string) func(*finding.Finding) []report.Sect
 
 func checklistStep(s *respond.Step) report.Step {
 	out := report.Step{Text: s.Do.Text}
+	if s.Principal != "" {
+		out.Notes = append(out.Notes, "Principal: "+s.Principal)
+	}
 	for _, n := range []struct {
 		label string
 		fact  *respond.Fact

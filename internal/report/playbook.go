@@ -81,6 +81,9 @@ func (p *page) playbook(b *respond.Playbook, f *finding.Finding) {
 			p.field("", "It is one if: "+t.Look)
 		}
 	}
+	for _, n := range b.Notes {
+		p.field("note", n)
+	}
 	p.blank()
 	for _, ph := range b.Phases {
 		p.section(ph.Title)
@@ -270,6 +273,9 @@ func (m playbookMarkdown) playbook(b *respond.Playbook, f *finding.Finding) {
 			fmt.Fprintf(m.w, " It is one if: %s", m.text(t.Look))
 		}
 		m.w.WriteString("\n")
+	}
+	for _, n := range b.Notes {
+		fmt.Fprintf(m.w, "- %s\n", m.text(n))
 	}
 	for _, ph := range b.Phases {
 		fmt.Fprintf(m.w, "\n## %s\n\n", m.text(ph.Title))

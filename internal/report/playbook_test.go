@@ -119,3 +119,27 @@ func withoutCode(text string) string {
 	}
 	return strings.Join(out, "\n")
 }
+
+// TestPlaybookNamesTheWholeChain: who stands between the ends, and where the
+// chain goes on, is on every page.
+func TestPlaybookNamesTheWholeChain(t *testing.T) {
+	const far, near = "arn:aws:iam::111122223333:role/far", "arn:aws:iam::111122223333:role/near"
+	f := &finding.Finding{ID: "0123456789abcdef", Cloud: finding.CloudRef{Provider: "aws"}, Actor: finding.Actor{Kind: "iam_role", ID: near},
+		Origin: &finding.Origin{ID: "arn:aws:iam::111122223333:user/ada", Cut: true},
+		Chain:  []finding.Link{{From: "arn:aws:iam::111122223333:user/ada", To: far, Via: "AssumeRole"}, {From: far, To: near, Via: "AssumeRole"}}}
+	b, err := respond.For(f, respond.Options{Paths: []string{"logs"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range PlaybookFormats() {
+		var out bytes.Buffer
+		if err := WritePlaybook(&out, string(format), b, f, Options{Terminal: term.Terminal{Width: 300}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"between", "role/far", "role-name=far", "The chain is longer than 256 links"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s does not say %q", format, want)
+			}
+		}
+	}
+}

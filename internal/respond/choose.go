@@ -15,9 +15,25 @@ func Choose(f *finding.Finding) []Target {
 	c := chooser{f: f}
 	c.who, c.uid = "caller", f.Actor.ID
 	c.caller()
-	if o := f.Origin; o != nil && o.ID != f.Actor.ID {
-		c.who, c.uid = "origin", o.ID
-		c.origin()
+	origin := ""
+	if f.Origin != nil {
+		origin = f.Origin.ID
+	}
+	// Who holds the credential of a link between keeps the rights of its
+	// principal, whatever is done at both ends: back from the caller.
+	for i := len(f.Chain) - 1; i >= 0; i-- {
+		if uid := f.Chain[i].To; uid != f.Actor.ID && uid != origin {
+			c.who, c.uid = "between", uid
+			c.behind("it stands between the caller and who began the chain")
+		}
+	}
+	if origin != "" && origin != f.Actor.ID {
+		c.who, c.uid = "origin", origin
+		place := "it stands behind the caller"
+		if f.Origin.Cut {
+			place = "it stands behind the caller, and others before it"
+		}
+		c.behind(place)
 	}
 	return c.targets
 }
@@ -151,7 +167,7 @@ func (c *chooser) serviceAccount() {
 		c.is("gcp_service_account_key", "the log names the key of the service account")
 		return
 	}
-	if f.Origin != nil {
+	if f.Origin != nil || len(c.links()) > 0 {
 		c.is("gcp_service_account_impersonation", "the log names who acted through the service account")
 		return
 	}
@@ -167,11 +183,11 @@ func (c *chooser) federated() {
 	c.is("gcp_workload_federation", "the subject is of a workload identity pool")
 }
 
-// origin decides by the key that the chain shows it used, else by the kind that
-// the finding gives and the form of the name.
-func (c *chooser) origin() {
+// behind decides, of a principal whom the chain names, by the key that the chain
+// shows it used, else by how its session came to be and the form of the name.
+func (c *chooser) behind(place string) {
 	uid := c.uid
-	const because = "it stands behind the caller; the finding does not hold its credentials"
+	because := place + "; the finding does not hold its credentials"
 	long, short := chainKey(c.f, uid, "AKIA"), chainKey(c.f, uid, "ASIA")
 	switch {
 	case strings.HasPrefix(uid, "instance:"), strings.HasPrefix(uid, "service:"), strings.HasPrefix(uid, "resource:"):
@@ -180,24 +196,24 @@ func (c *chooser) origin() {
 		// Nobody contains a principal of somebody else's account.
 	case strings.Contains(uid, ":user/") && (long || short):
 		if long {
-			c.is("aws_user_key", "it stands behind the caller, and obtained the session with a key that begins with AKIA")
+			c.is("aws_user_key", place+", and obtained the session with a key that begins with AKIA")
 		}
 		if short {
-			const because = "it stands behind the caller, and obtained the session with a temporary key (ASIA); the chain does not show where that came from"
+			because := place + ", and obtained the session with a temporary key (ASIA); the chain does not show where that came from"
 			c.maybe("aws_session_token", because)
 			c.maybe("aws_user_console", because)
 		}
 	case strings.Contains(uid, ":user/"):
 		c.maybe("aws_user_key", because)
 		c.maybe("aws_user_console", because)
-	case strings.Contains(uid, "/AWSReservedSSO_"):
-		c.is("aws_sso_role", because)
 	case strings.Contains(uid, ":role/"):
-		c.is("aws_role", because)
+		c.roleBehind(place, because)
 	case strings.HasPrefix(uid, "arn:") && strings.HasSuffix(uid, ":root"):
 		c.is("aws_root", because)
 	case strings.HasSuffix(uid, ".gserviceaccount.com") && slices.ContainsFunc(chainKeys(c.f, uid), serviceAccountKey.MatchString):
-		c.is("gcp_service_account_key", "it stands behind the caller, and obtained the token with a key of its own")
+		c.is("gcp_service_account_key", place+", and obtained the token with a key of its own")
+	case strings.HasSuffix(uid, ".gserviceaccount.com") && len(c.links()) > 0:
+		c.is("gcp_service_account_impersonation", place+", and the log names who acted through it")
 	case strings.HasSuffix(uid, ".gserviceaccount.com"):
 		c.maybe("gcp_service_account_key", because)
 		c.maybe("gcp_service_account_attached", because)
@@ -205,6 +221,30 @@ func (c *chooser) origin() {
 		c.federated()
 	case strings.Contains(uid, "@") && c.f.Cloud.Provider == "gcp":
 		c.is("gcp_user", because)
+	}
+}
+
+// roleBehind decides by the name of a role and by whom its session was handed
+// out to, where the chain shows that.
+func (c *chooser) roleBehind(place, because string) {
+	from := func(is func(string) bool) bool {
+		return slices.ContainsFunc(c.links(), func(l *finding.Link) bool { return is(l.From) })
+	}
+	switch {
+	case strings.Contains(c.uid, "/aws-service-role/"):
+		c.is("aws_service_linked_role", "the role's path is /aws-service-role/")
+	case strings.Contains(c.uid, "/AWSReservedSSO_"):
+		c.is("aws_sso_role", because)
+	case c.via("AssumeRoleWithWebIdentity") || c.via("AssumeRoleWithSAML"):
+		c.is("aws_web_identity_role", place+"; its session was seen handed out to an identity of another provider")
+	case from(func(uid string) bool { return uid == ec2Service }):
+		c.is("aws_instance_role", place+"; its session was seen handed out to an instance")
+	case from(func(uid string) bool { return foreign(uid, account(c.uid)) }):
+		c.is("aws_vendor_role", place+"; its session was seen handed out to a principal of another account")
+	case len(c.links()) > 0:
+		c.is("aws_role", place+", by a session that the chain shows handed out")
+	default:
+		c.is("aws_role", because)
 	}
 }
 
@@ -219,15 +259,13 @@ func (c *chooser) unknown() {
 	}
 }
 
-// via reports whether a session of the finding was handed out by that call.
+// via reports whether a session of the principal was handed out by that call.
 func (c *chooser) via(call string) bool {
-	for _, l := range c.f.Chain {
-		if l.Via == call && l.To == c.uid {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.links(), func(l *finding.Link) bool { return l.Via == call })
 }
+
+// links are those of the chain that lead to the principal.
+func (c *chooser) links() []*finding.Link { return linksTo(c.f, c.uid) }
 
 // namedAfterInstance reports whether a session has the name that EC2 gives:
 // the instance's id.

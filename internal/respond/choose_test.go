@@ -52,6 +52,25 @@ func with(key string) func(*finding.Finding) {
 	return func(f *finding.Finding) { f.Chain[0].FromKey = key }
 }
 
+// over is a longer chain, from its beginning; the origin is where it begins,
+// unless that is a service.
+func over(links ...finding.Link) func(*finding.Finding) {
+	return func(f *finding.Finding) {
+		f.Chain = links
+		if first := links[0].From; !strings.HasPrefix(first, "service:") {
+			f.Origin = &finding.Origin{ID: first}
+		}
+	}
+}
+
+const (
+	middle        = "arn:aws:iam::111122223333:role/middle"
+	permissionSet = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef/ada"
+
+	mid = "mid@shop-prod-4711.iam.gserviceaccount.com"
+	eve = "eve@example.com"
+)
+
 // choice says who is to be contained as what (a question mark where the
 // finding allows several), and by which steps in the branch of a leaked
 // credential.
@@ -89,6 +108,25 @@ var chosen = []choice{
 	{"called like an instance by a user", made("aws", "iam_role", role, withSession("arn:aws:sts::111122223333:assumed-role/deploy/i-0a1b2c3d4e5f60718"),
 		from("arn:aws:iam::111122223333:role/other", "iam_role", "AssumeRole")),
 		"aws_role aws_role", "aws-role-close aws-role-close aws-role-older aws-role-older"},
+	{"role over a role", made("aws", "iam_role", role, over(
+		finding.Link{From: user, To: middle, Via: "AssumeRole", FromKey: "AKIAI44QH8DHBEXAMPLE", Key: "ASIAI44QH8DHBEXAMPL1"},
+		finding.Link{From: middle, To: role, Via: "AssumeRole", FromKey: "ASIAI44QH8DHBEXAMPL1", Key: "ASIAI44QH8DHBEXAMPL2"})),
+		"aws_role aws_role aws_user_key", "aws-key-off aws-user-deny aws-role-close aws-role-close aws-role-older aws-role-older"},
+	{"role over an instance's role", made("aws", "iam_role", role, over(
+		finding.Link{From: "service:ec2.amazonaws.com", To: middle, Via: "AssumeRole", Key: "ASIAI44QH8DHBEXAMPL1", Session: "arn:aws:sts::111122223333:assumed-role/middle/i-0a1b2c3d4e5f60718"},
+		finding.Link{From: middle, To: role, Via: "AssumeRole", FromKey: "ASIAI44QH8DHBEXAMPL1"})),
+		"aws_role? aws_vendor_role? aws_web_identity_role? aws_instance_role",
+		"aws-role-close aws-role-older aws-role-older aws-instance-isolate aws-instance-association aws-instance-detach aws-vendor-contact aws-idp"},
+	{"role over a role of a web identity", made("aws", "iam_role", role, over(
+		finding.Link{From: "oidc:ci.example/repo:a/b", To: middle, Via: "AssumeRoleWithWebIdentity"}, finding.Link{From: middle, To: role, Via: "AssumeRole"})),
+		"aws_role aws_web_identity_role", "aws-role-close aws-role-close aws-role-older aws-role-older aws-idp"},
+	{"role over a role that another account took", made("aws", "iam_role", role, over(
+		finding.Link{From: "account:999999999999", To: middle, Via: "AssumeRole"}, finding.Link{From: middle, To: role, Via: "AssumeRole"})),
+		"aws_vendor_role aws_vendor_role", "aws-role-close aws-role-close aws-role-older aws-role-older aws-vendor-contact aws-vendor-contact"},
+	{"role over a permission set", made("aws", "iam_role", role, over(
+		finding.Link{From: user, To: permissionSet, Via: "AssumeRole"}, finding.Link{From: permissionSet, To: role, Via: "AssumeRole"})),
+		"aws_role aws_sso_role aws_user_key? aws_user_console?",
+		"aws-key-off aws-user-deny aws-password-off aws-role-close aws-role-older aws-sso-policy aws-sso-attach aws-sso-assignment aws-sso-disable"},
 	{"person of a permission set", made("aws", "sso_user", "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef/ada"),
 		"aws_sso_role", "aws-sso-policy aws-sso-attach aws-sso-assignment aws-sso-disable"},
 	{"reserved role without a person", made("aws", "iam_role", "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef"),
@@ -127,6 +165,10 @@ var chosen = []choice{
 		"gcp_service_account_impersonation gcp_user", "gcp-user-suspend gcp-user-signout gcp-role-remove gcp-role-remove gcp-sa-disable gcp-impersonator"},
 	{"impersonated by a service account's key", made("gcp", "service_account", "app@shop-prod-4711.iam.gserviceaccount.com", from(robot, "service_account", "GenerateAccessToken"), with(strings.Repeat("0b", 20))),
 		"gcp_service_account_impersonation gcp_service_account_key", "gcp-role-remove gcp-role-remove gcp-key-disable gcp-sa-disable gcp-sa-disable gcp-impersonator"},
+	{"impersonated over another account", made("gcp", "service_account", robot, over(
+		finding.Link{From: eve, To: mid, Via: "recorded by the provider"}, finding.Link{From: mid, To: robot, Via: "recorded by the provider"})),
+		"gcp_service_account_impersonation gcp_service_account_impersonation gcp_user",
+		"gcp-user-suspend gcp-user-signout gcp-role-remove gcp-role-remove gcp-role-remove gcp-sa-disable gcp-sa-disable gcp-impersonator gcp-impersonator"},
 	{"workload identity", made("gcp", "federated_identity", subject), "gcp_workload_federation", "gcp-role-remove gcp-pool-disable"},
 	{"workforce identity", made("gcp", "federated_identity", "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada"),
 		"gcp_workforce", "gcp-role-remove gcp-workforce-disable"},

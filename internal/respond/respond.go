@@ -19,8 +19,11 @@ import (
 // Playbook is what to do about one finding, or about a type of principal.
 type Playbook struct {
 	// Finding is the finding's id; empty for a template.
-	Finding   string     `json:"finding,omitempty"`
-	Targets   []Target   `json:"targets"`
+	Finding string   `json:"finding,omitempty"`
+	Targets []Target `json:"targets"`
+	// Notes say whom the targets leave out, where the finding's chain was not
+	// followed to its beginning or does not list all.
+	Notes     []string   `json:"notes,omitempty"`
 	Decisions []Decision `json:"decisions"`
 	// Phases are in the order in which they are gone through: evidence is
 	// preserved before anything is changed.
@@ -33,7 +36,9 @@ type Playbook struct {
 
 // Target is a principal to contain, and a type that it is or may be of.
 type Target struct {
-	Who       string `json:"who"`       // "caller", or "origin": who stands behind it
+	// Who is "caller", "between" (a principal of the chain that leads to it,
+	// the nearest first), or "origin": who began the chain.
+	Who       string `json:"who"`
 	Principal string `json:"principal"` // as the finding has it; empty for a template
 	Type      string `json:"type"`      // id of a [Type]
 	Title     string `json:"title"`
@@ -154,7 +159,7 @@ func (o *Options) book() *Book {
 
 // fill puts the values of a finding into the steps that apply to its targets.
 func (b *Book) fill(f *finding.Finding, targets []Target, paths []string) (*Playbook, error) {
-	p := &Playbook{Finding: f.ID, Targets: targets, Decisions: []Decision{}, Blanks: []string{}}
+	p := &Playbook{Finding: f.ID, Targets: targets, Notes: notes(f), Decisions: []Decision{}, Blanks: []string{}}
 	for i := range targets {
 		t := &targets[i]
 		typ, err := b.Type(t.Type)
@@ -182,6 +187,22 @@ func (b *Book) fill(f *finding.Finding, targets []Target, paths []string) (*Play
 		p.Decisions = append(p.Decisions, out)
 	}
 	return p, nil
+}
+
+// notes say whom the chain of a finding does not name.
+func notes(f *finding.Finding) []string {
+	var list []string
+	if f.Origin != nil && f.Origin.Cut {
+		list = append(list, fmt.Sprintf("The chain is longer than %d links. It goes on before %s, and who began it and stands there is not among these: find who obtained the session, and contain them too.", finding.MaxChain, f.Origin.ID))
+	}
+	to := map[string]bool{}
+	for _, l := range f.Chain {
+		to[l.To] = true
+	}
+	if f.ChainTotal > len(f.Chain) && len(to) == len(f.Chain) {
+		list = append(list, fmt.Sprintf("Of the chain's %d links the finding lists %d: principals that stand in the others alone are not among these.", f.ChainTotal, len(f.Chain)))
+	}
+	return list
 }
 
 // phase is a part of the response, and which decisions take a step of it that

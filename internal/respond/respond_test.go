@@ -133,6 +133,9 @@ func TestValues(t *testing.T) {
 		{"managed identity", "az-mi-detach", "az vm identity remove --ids=/subscriptions/s/vm1 --identities=IDENTITY_OR_SYSTEM", 0},
 		{"service account's key", "gcp-key-disable", "gcloud iam service-accounts keys disable " + strings.Repeat("0a", 20) + " --iam-account=" + robot + " --project=shop-prod-4711", 0},
 		{"impersonated by a user", "gcp-impersonator", "gcloud iam service-accounts remove-iam-policy-binding " + robot + " --project=shop-prod-4711 --member=user:ada@example.com --role=roles/iam.serviceAccountTokenCreator --all", 0},
+		// A binding is that of the one before in the chain.
+		{"impersonated over another account", "gcp-impersonator", "gcloud iam service-accounts remove-iam-policy-binding " + robot + " --project=shop-prod-4711 --member=serviceAccount:" + mid + " --role=roles/iam.serviceAccountTokenCreator --all", 0},
+		{"role over an instance's role", "aws-instance-keep", "aws ec2 modify-instance-attribute --region=REGION --instance-id=i-0a1b2c3d4e5f60718 --disable-api-termination", 0},
 		{"workload identity", "gcp-pool-disable", "gcloud iam workload-identity-pools update projects/123456789012/locations/global/workloadIdentityPools/ci --disabled", 0},
 	} {
 		i := slices.IndexFunc(chosen, func(x choice) bool { return x.name == c.name })

@@ -72,7 +72,7 @@ func (v values) aws(f *finding.Finding, t Target, typ string) {
 	switch _, path, _ := cutResource(uid); {
 	case strings.Contains(uid, ":user/"):
 		v.set("user", lastPart(path))
-	case strings.Contains(uid, "/AWSReservedSSO_") && t.Who == "caller" && f.Actor.Kind == "sso_user":
+	case strings.Contains(uid, "/AWSReservedSSO_") && !strings.HasPrefix(lastPart(path), "AWSReservedSSO_"):
 		// The principal is the role and, behind it, the person.
 		v.set("person", lastPart(path))
 		v.set("role", lastPart(strings.TrimSuffix(path, "/"+lastPart(path))))
@@ -88,6 +88,12 @@ func (v values) aws(f *finding.Finding, t Target, typ string) {
 		v["instance"] = instances(f)
 		v["key"], _ = keys(f, prefix)
 		v["session_key"], _ = keys(f, "ASIA")
+	} else if typ == "aws_instance_role" {
+		for _, l := range linksTo(f, uid) {
+			if id := lastPart(l.Session); l.From == ec2Service && instanceID.MatchString(id) {
+				v.more("instance", id)
+			}
+		}
 	}
 	// What it obtained sessions with, which the calls themselves do not bear.
 	for _, key := range chainKeys(f, uid) {
@@ -98,6 +104,26 @@ func (v values) aws(f *finding.Finding, t Target, typ string) {
 			v.more("session_key", key)
 		}
 	}
+	// What was handed out to it, which may have been used for no further link.
+	for _, l := range linksTo(f, uid) {
+		if strings.HasPrefix(l.Key, "ASIA") {
+			v.more("session_key", l.Key)
+		}
+	}
+}
+
+// ec2Service is who hands out the sessions of instances, as links have it.
+const ec2Service = "service:ec2.amazonaws.com"
+
+// linksTo are the links of a finding's chain that lead to a principal.
+func linksTo(f *finding.Finding, uid string) []*finding.Link {
+	var list []*finding.Link
+	for i := range f.Chain {
+		if l := &f.Chain[i]; l.To == uid {
+			list = append(list, l)
+		}
+	}
+	return list
 }
 
 // globalRegion is where each partition logs the services that have no region,
@@ -213,7 +239,12 @@ func (v values) gcp(f *finding.Finding, t Target) {
 		v["key"] = append(names(f.Keys), v["key"]...)
 	}
 	v["key"], _ = v.googleKey()
-	if f.Origin != nil {
+	// The binding on an account is that of who acted through it, which is not
+	// who began a longer chain.
+	for _, l := range linksTo(f, t.Principal) {
+		v.more("origin", member(l.From))
+	}
+	if f.Origin != nil && t.Who == "caller" && len(linksTo(f, t.Principal)) == 0 {
 		v.set("origin", member(f.Origin.ID))
 	}
 	// principal://iam.googleapis.com/projects/N/locations/global/workloadIdentityPools/P/subject/S
