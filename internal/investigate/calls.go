@@ -51,6 +51,7 @@ type caller struct {
 	session   string
 	key       string
 	creator   string
+	delegates string // as event.Actor has them
 }
 
 // place is where a call came from, and with what client.
@@ -192,14 +193,14 @@ func (k *keeper) compose(parts ...[]byte) []byte {
 
 func (k *keeper) caller(ev *event.Event) *caller {
 	a := &ev.Actor
-	name := k.compose([]byte{byte(ev.Cloud), byte(a.Kind)}, a.Principal, a.Session, a.Key, a.Creator)
+	name := k.compose([]byte{byte(ev.Cloud), byte(a.Kind)}, a.Principal, a.Session, a.Key, a.Creator, a.Delegates)
 	if c := k.callers[string(name)]; c != nil {
 		return c
 	}
 	if len(k.callers) >= maxNames {
 		clear(k.callers)
 	}
-	c := &caller{cloud: ev.Cloud, kind: a.Kind, partial: a.Partial, principal: text(a.Principal), session: text(a.Session), key: text(a.Key), creator: text(a.Creator)}
+	c := &caller{cloud: ev.Cloud, kind: a.Kind, partial: a.Partial, principal: text(a.Principal), session: text(a.Session), key: text(a.Key), creator: text(a.Creator), delegates: text(a.Delegates)}
 	if c.partial {
 		c.name = text(a.Name)
 	}

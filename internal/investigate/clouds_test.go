@@ -2,6 +2,8 @@ package investigate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -74,14 +76,24 @@ func TestGoogle(t *testing.T) {
 			"authenticationInfo": object{"principalEmail": account, "serviceAccountKeyName": "//iam.googleapis.com/" + key},
 			"authorizationInfo":  []object{{"permission": "iam.roles.get", "granted": true}, {"permission": "iam.roles.list", "resource": "projects/shop-prod"}}}),
 		entry(4, "google.iam.admin.v1.ListRoles", account, object{"authenticationInfo": object{"principalEmail": account,
-			"serviceAccountDelegationInfo": []object{{"principalSubject": "user:eve@example.com"}}}}))
+			"serviceAccountDelegationInfo": []object{{"principalSubject": "user:eve@example.com"}}}}),
+		entry(5, "google.iam.admin.v1.ListRoles", account, object{"authenticationInfo": object{"principalEmail": account,
+			"serviceAccountDelegationInfo": []object{{"principalSubject": "user:eve@example.com"}, {"principalSubject": "serviceAccount:a@x.example"}, {"principalSubject": "serviceAccount:b@x.example"}}}}),
+		entry(6, "google.iam.admin.v1.ListRoles", account, object{"authenticationInfo": object{"principalEmail": account,
+			"serviceAccountDelegationInfo": []object{{"thirdPartyPrincipal": object{}}, {"principalSubject": "serviceAccount:a@x.example"}, {"principalSubject": "serviceAccount:b@x.example"}}}}))
 	w := run(t, options(t, account, 1, name))
-	ways := w.Facts.Lineage.Ways
-	if len(ways) != 2 || len(ways[0].Chain) != 1 || ways[0].Calls != 2 || ways[0].Chain[0].From != "ada@example.com" || ways[0].Chain[0].EventID != "id1" || ways[0].Chain[0].Key != "abc123" {
+	ways := w.Facts.Lineage.Ways // each delegation is one
+	if len(ways) != 4 || len(ways[0].Chain) != 1 || ways[0].Calls != 2 || ways[0].Chain[0].From != "ada@example.com" || ways[0].Chain[0].EventID != "id1" || ways[0].Chain[0].Key != "abc123" {
 		t.Fatalf("the way to who made the key: %+v", ways)
 	}
 	if r := ways[1].Root; r.By != "delegation" || r.ID != "eve@example.com" {
 		t.Errorf("delegated: %+v", r)
+	}
+	if r := ways[2].Root; r.By != "delegation" || r.ID != "eve@example.com" || !slices.Equal(r.Over, []string{"a@x.example", "b@x.example"}) || !strings.Contains(held(r), "eve@example.com, through a@x.example and b@x.example") {
+		t.Errorf("delegated over two: %+v, %s", r, held(r))
+	}
+	if r := ways[3].Root; r.By != "delegation" || r.ID != "a@x.example" || !slices.Equal(r.Over, []string{"b@x.example"}) {
+		t.Errorf("delegated by nobody who is named: %+v", r)
 	}
 	if d := w.Facts.Denials; d.Calls != 1 || d.Rows[0].Permission != "iam.roles.list" || d.Rows[0].Resources[0] != "projects/shop-prod" {
 		t.Errorf("denials %+v", d)

@@ -20,6 +20,7 @@ type grant struct {
 	session string // ARN of the session
 	via     string // the call
 	signIn  bool   // it hands out nothing that the log names: a sign-in
+	before  *grant // that led to who called, once all grants are known
 }
 
 // grant reads what an event handed out.
@@ -50,16 +51,17 @@ type Lineage struct {
 
 // Way is one way back from credentials to who began it.
 type Way struct {
-	Calls    int      `json:"calls"` // made with these credentials in the time in question
-	First    string   `json:"first"`
-	Last     string   `json:"last"`
-	Session  string   `json:"session,omitempty"`
-	Keys     []string `json:"keys"` // at most 5
-	KeysAll  int      `json:"keys_total"`
-	Chain    []Link   `json:"chain"` // from the beginning on
-	Root     Root     `json:"root"`
-	evidence []*call
-	last     int64
+	Calls   int      `json:"calls"` // made with these credentials in the time in question
+	First   string   `json:"first"`
+	Last    string   `json:"last"`
+	Session string   `json:"session,omitempty"`
+	Keys    []string `json:"keys"` // at most 5
+	KeysAll int      `json:"keys_total"`
+	Chain   []Link   `json:"chain"` // from the beginning on
+	Root    Root     `json:"root"`
+	chain   chain
+	to      string // whom its last link led to
+	last    int64
 }
 
 // Link is one observed step, with the record that shows it.
@@ -78,9 +80,13 @@ type Root struct {
 	// "delegation", "resource", "service", "temporary_key" whose issue is not
 	// in the input, "session" of a sign-in that another log shows,
 	// "service_account_key", "application" or "oauth_client" that the token was
-	// issued to, or "nothing_logged".
+	// issued to, or "nothing_logged". "chain_cut" is of a chain that is longer
+	// than the 256 steps that are followed, and "chain_circle" of steps of one
+	// time that led to one another: who began those is not shown.
 	By string `json:"by"`
 	ID string `json:"id,omitempty"` // of the key, the session or the thing behind it
+	// Over are those between ID and Principal in a delegation, from ID on.
+	Over []string `json:"over,omitempty"`
 	// SignIn is the sign-in to the console that went before, where one is in the input.
 	SignIn *finding.Evidence `json:"sign_in,omitempty"`
 
@@ -89,9 +95,8 @@ type Root struct {
 
 // Limits on what is listed; totals stand beside.
 const (
-	maxWays  = 10
-	maxKeys  = 5
-	maxChain = 16
+	maxWays = 10
+	maxKeys = 5
 )
 
 // How long before its use a grant may lie that names a session and not a
@@ -130,6 +135,10 @@ func newPedigree(grants []grant) *pedigree {
 			delete(p.bySession, name)
 		}
 	}
+	for i := range grants {
+		g := &grants[i]
+		g.before = p.step(g.who, g.time, g.time)
+	}
 	return p
 }
 
@@ -165,19 +174,46 @@ func nearest(list []*grant, from, first, last int64) *grant {
 	return nil
 }
 
-// chain follows a credential back, the first grant first, and returns who
-// began it and when.
-func (p *pedigree) chain(c *caller, first, last int64) (chain []*grant, began *caller, at int64) {
-	for range maxChain {
-		g := p.step(c, first, last)
-		if g == nil || slices.Contains(chain, g) {
+// chain is a way back over grants.
+type chain struct {
+	nearest *grant // the one that the rest follows from, or nil
+	steps   int
+	began   *caller
+	at      int64  // when that was used
+	ended   string // "chain_cut" or "chain_circle" where began is not who began it
+}
+
+// chain follows a credential back, to who began it and when.
+func (p *pedigree) chain(c *caller, first, last int64) chain {
+	way := chain{nearest: p.step(c, first, last), began: c, at: first}
+	// Grants do not go forward in time: a circle is of one time.
+	var same []*grant
+	for g := way.nearest; g != nil; g = g.before {
+		if way.steps == finding.MaxChain {
+			way.ended = "chain_cut"
 			break
 		}
-		chain = append(chain, g)
-		c, first, last = g.who, g.time, g.time
+		if len(same) > 0 && same[0].time != g.time {
+			same = same[:0]
+		}
+		if slices.Contains(same, g) {
+			way.ended = "chain_circle"
+			break
+		}
+		same = append(same, g)
+		way.began, way.at = g.who, g.time
+		way.steps++
 	}
-	slices.Reverse(chain)
-	return chain, c, first
+	return way
+}
+
+// grants are those of a way, the nearest first.
+func (c *chain) grants() []*grant {
+	list := make([]*grant, 0, c.steps)
+	for g := c.nearest; len(list) < c.steps; g = g.before {
+		list = append(list, g)
+	}
+	return list
 }
 
 // lineage finds the ways back of the credentials of calls.
@@ -191,7 +227,7 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 	var order []*used
 	for i := range calls {
 		c := &calls[i]
-		name := c.who.session + "\x00" + c.who.key + "\x00" + c.who.creator
+		name := c.who.session + "\x00" + c.who.key + "\x00" + c.who.creator + "\x00" + c.who.delegates
 		u := by[name]
 		if u == nil {
 			u = &used{who: c.who, first: c.time}
@@ -205,34 +241,27 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 	ways := map[string]*Way{}
 	var list []*Way
 	for _, u := range order {
-		chain, began, at := p.chain(u.who, u.first, u.last)
-		root := p.root(began, at)
-		if began.kind == event.AWSService && u.who.creator != "" {
+		way := p.chain(u.who, u.first, u.last)
+		root := p.root(way.began, way.at)
+		if way.began.kind == event.AWSService && u.who.creator != "" {
 			// A service handed it out to its own workload, which began it.
 			root = p.root(u.who, u.first)
 			root.Principal, root.Kind = u.who.creator, event.UnknownActor.String()
 		}
-		name := root.By + "\x00" + root.Principal
-		if root.By == "long_lived_key" || root.By == "service_account_key" || root.By == "session" {
-			name += "\x00" + root.ID
+		if way.ended != "" {
+			root = Root{Principal: way.began.principal, Kind: way.began.kind.String(), By: way.ended, ID: way.began.key}
 		}
-		for _, g := range chain {
-			name += "\x00" + g.id
+		name := root.By + "\x00" + root.Principal
+		switch root.By {
+		case "long_lived_key", "service_account_key", "session", "delegation":
+			name += "\x00" + root.ID + "\x00" + strings.Join(root.Over, "\n")
+		}
+		if way.nearest != nil {
+			name += "\x00" + way.nearest.id // all before follows from it
 		}
 		w := ways[name]
 		if w == nil {
-			w = &Way{First: stamp(u.first), Session: u.who.session, Keys: []string{}, Chain: []Link{}, Root: root}
-			if root.signIn != nil {
-				w.evidence = append(w.evidence, root.signIn)
-			}
-			for i, g := range chain {
-				to := u.who.principal
-				if i+1 < len(chain) {
-					to = chain[i+1].who.principal
-				}
-				w.Chain = append(w.Chain, g.link(to))
-				w.evidence = append(w.evidence, &g.call)
-			}
+			w = &Way{First: stamp(u.first), Session: u.who.session, Keys: []string{}, Chain: []Link{}, Root: root, chain: way, to: u.who.principal}
 			ways[name] = w
 			list = append(list, w)
 		}
@@ -248,14 +277,36 @@ func lineage(p *pedigree, calls []call, limit int) Lineage {
 	slices.SortStableFunc(list, func(a, b *Way) int { return cmp.Compare(b.Calls, a.Calls) })
 	l := Lineage{Ways: []Way{}, WaysTotal: len(list)}
 	var cited []*call
+	seen := map[*grant]bool{}
 	for _, w := range list {
-		cited = append(cited, w.evidence...)
+		if w.Root.signIn != nil {
+			cited = append(cited, w.Root.signIn)
+		}
+		// What comes before a grant that another way has, that way has too.
+		var own []*call
+		for g, n := w.chain.nearest, 0; n < w.chain.steps && !seen[g]; g, n = g.before, n+1 {
+			seen[g] = true
+			own = append(own, &g.call)
+		}
+		slices.Reverse(own)
+		cited = append(cited, own...)
 		if len(l.Ways) < maxWays {
+			w.links()
 			l.Ways = append(l.Ways, *w)
 		}
 	}
 	l.Cited = cite(distinct(cited), limit)
 	return l
+}
+
+// links fills in the chain.
+func (w *Way) links() {
+	to := w.to
+	for _, g := range w.chain.grants() {
+		w.Chain = append(w.Chain, g.link(to))
+		to = g.who.principal
+	}
+	slices.Reverse(w.Chain)
 }
 
 func (g *grant) link(to string) Link {
@@ -274,8 +325,15 @@ func (p *pedigree) root(c *caller, at int64) Root {
 		r.By = "service"
 	case scheme == "instance" || scheme == "resource":
 		r.By, r.ID = scheme, thing
-	case c.creator != "":
+	case c.creator != "" || c.delegates != "":
 		r.By, r.ID = "delegation", c.creator
+		if c.delegates != "" {
+			r.Over = strings.Split(c.delegates, "\n")
+			slices.Reverse(r.Over)
+		}
+		if r.ID == "" { // who began it has no name
+			r.ID, r.Over = r.Over[0], r.Over[1:]
+		}
 	case c.cloud == event.AWS && strings.HasPrefix(c.key, "AKIA"):
 		// "Unique identifiers", IAM User Guide: AKIA is an access key, ASIA a
 		// temporary one of STS.
@@ -304,6 +362,11 @@ func (p *pedigree) root(c *caller, at int64) Root {
 	return r
 }
 
+// maxRounds bounds how often the grants are gone through for credentials that
+// were handed out with others: they are in order of time, so that more than one
+// round is for those of one time.
+const maxRounds = 16
+
 // opened collects the credentials that the holders of some credentials handed
 // out from a time on, and so on.
 func (p *pedigree) opened(mine func(*caller) bool, from int64) map[string]int64 {
@@ -319,7 +382,7 @@ func (p *pedigree) opened(mine func(*caller) bool, from int64) map[string]int64 
 		}
 		return false
 	}
-	for range maxChain {
+	for range maxRounds {
 		grew := false
 		for i := range p.grants {
 			g := &p.grants[i]

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+
+	"vedette/internal/finding"
 )
 
 // theft is a chain over all that hands out a credential: ada signs in to the
@@ -103,8 +106,74 @@ func TestLinksInACircle(t *testing.T) {
 	a, b := role("a", "s", "ASIAA"), role("b", "s", "ASIAB")
 	w := run(t, options(t, "arn:aws:iam::111122223333:role/a", 1, write(t, 10,
 		aws(1, 0, a, "sts", "AssumeRole", assumed("b", "s", "ASIAB")), aws(2, 0, b, "sts", "AssumeRole", assumed("a", "s", "ASIAA")))))
-	if n := len(w.Facts.Lineage.Ways[0].Chain); n != 2 {
-		t.Errorf("%d links", n)
+	way := w.Facts.Lineage.Ways[0]
+	if n := len(way.Chain); n != 2 || way.Root.By != "chain_circle" {
+		t.Errorf("%d links, root %+v", n, way.Root)
+	}
+	says(t, w, "who", "in a session whose steps back, 2 of one time, lead to one another: who began it is not shown")
+}
+
+// juggled is a user who takes a role, which takes another, and so on for n
+// steps every 50 minutes, the last of which enumerates at the time 0.
+func juggled(n int) []object {
+	name := func(i int) string { return string(rune('a' + i%2)) }
+	key := func(i int) string { return fmt.Sprintf("ASIA%04d", i) }
+	var records []object
+	who := user("ada", "AKIAADA")
+	for i := range n {
+		records = append(records, aws(1000+i, float64((i-n)*50), who, "sts", "AssumeRole", assumed(name(i), fmt.Sprint("s", i), key(i))))
+		who = role(name(i), fmt.Sprint("s", i), key(i))
+	}
+	for i := range 12 {
+		records = append(records, aws(10+i, float64(i)/10, who, "ec2", fmt.Sprintf("Describe%c", 'A'+i), nil))
+	}
+	return records
+}
+
+// TestLongChain: a chain of more than a day of sessions that follow one another
+// is followed to its beginning and told by its ends; one that is longer than is
+// followed says so.
+func TestLongChain(t *testing.T) {
+	for _, n := range []int{8, 17, 30, finding.MaxChain, finding.MaxChain + 1, 3000} {
+		uid := "arn:aws:iam::111122223333:role/" + string(rune('a'+(n-1)%2))
+		w := run(t, burst(options(t, uid, 2, write(t, 1000, juggled(n)...)), 0, 5))
+		l := &w.Facts.Lineage
+		way := l.Ways[0]
+		if len(way.Chain) != min(n, finding.MaxChain) || way.Chain[len(way.Chain)-1].EventID != uuid(1000+n-1) {
+			t.Fatalf("%d steps: %d in the chain", n, len(way.Chain))
+		}
+		told := 0
+		var rows []string
+		for _, r := range l.tables()[0].Rows {
+			if r[0] == "way 1" || strings.HasPrefix(r[0], "way 1,") {
+				rows = append(rows, strings.Join(r, ": "))
+				if strings.Contains(r[1], "called AssumeRole") {
+					told++
+				}
+			}
+		}
+		text := strings.Join(rows, "\n")
+		if n == 8 {
+			if told != 8 {
+				t.Errorf("a short chain:\n%s", text)
+			}
+		} else if told != 6 || !strings.Contains(text, fmt.Sprintf("%d more steps between, by role/", len(way.Chain)-6)) {
+			t.Errorf("%d steps:\n%s", n, text)
+		}
+		if n <= finding.MaxChain {
+			if way.Root.By != "long_lived_key" || way.Root.ID != "AKIAADA" {
+				t.Errorf("%d steps: root %+v", n, way.Root)
+			}
+			says(t, w, "who", fmt.Sprintf("goes back %d steps to user/ada, who began with the long-lived access key AKIAADA", n))
+			continue
+		}
+		if way.Root.By != "chain_cut" || way.Root.Principal != way.Chain[0].From || way.Root.ID != way.Chain[0].FromKey {
+			t.Errorf("%d steps: root %+v", n, way.Root)
+		}
+		says(t, w, "who", "in a session whose chain is longer than 256 steps; it goes on before role/")
+		if !strings.Contains(text, "the chain is longer than 256 steps; it goes on before role/") {
+			t.Errorf("%d steps:\n%s", n, text)
+		}
 	}
 }
 

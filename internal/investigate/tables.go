@@ -1,6 +1,7 @@
 package investigate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,6 +59,20 @@ func made(title string, heads string, rows [][]string, total int) []Table {
 	return []Table{t}
 }
 
+// chainEnds is how many steps of each end of a long chain are told.
+const chainEnds = 3
+
+// stepsBy names those who took steps, each once.
+func stepsBy(links []Link) []string {
+	var list []string
+	for _, l := range links {
+		if who := shortName(l.From); !slices.Contains(list, who) {
+			list = append(list, who)
+		}
+	}
+	return list
+}
+
 // tables tells each step in words, for its event's id must stay whole.
 func (l *Lineage) tables() []Table {
 	t := Table{Title: "the chain, from its beginning"}
@@ -65,7 +80,18 @@ func (l *Lineage) tables() []Table {
 		if e := w.Root.SignIn; e != nil {
 			t.Rows = append(t.Rows, []string{"way " + strconv.Itoa(i+1) + ", " + clock(e.Time), shortName(w.Root.Principal) + " signed in to the console, event " + e.EventID})
 		}
-		for _, c := range w.Chain {
+		way := "way " + strconv.Itoa(i+1)
+		if w.Root.By == "chain_cut" {
+			t.Rows = append(t.Rows, []string{way, "the chain is longer than " + plural(len(w.Chain), "step") + "; it goes on before " + shortName(w.Root.Principal)})
+		}
+		for i, c := range w.Chain {
+			// A long chain is told by its ends.
+			if rest := len(w.Chain) - 2*chainEnds; rest > 2 && i >= chainEnds && i < chainEnds+rest {
+				if i == chainEnds {
+					t.Rows = append(t.Rows, []string{way, plural(rest, "more step") + " between, by " + joined(stepsBy(w.Chain[i:i+rest]))})
+				}
+				continue
+			}
 			text := shortName(c.From) + " called " + c.Via
 			if c.IP != "" {
 				text += " from " + c.IP
@@ -76,7 +102,7 @@ func (l *Lineage) tables() []Table {
 					text += ", " + part[0] + " " + part[1]
 				}
 			}
-			t.Rows = append(t.Rows, []string{"way " + strconv.Itoa(i+1) + ", " + clock(c.Time), text})
+			t.Rows = append(t.Rows, []string{way + ", " + clock(c.Time), text})
 		}
 	}
 	if len(t.Rows) == 0 {

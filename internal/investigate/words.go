@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"vedette/internal/finding"
 )
 
 // words are the functions that the templates of a guide may call.
@@ -208,6 +210,9 @@ func held(r Root) string {
 	case "resource":
 		return id("as the managed identity of %s")
 	case "delegation":
+		if len(r.Over) > 0 {
+			return id("on behalf of %s") + ", through " + joined(r.Over) + ", as the provider itself wrote"
+		}
 		return id("on behalf of %s, as the provider itself wrote")
 	case "service":
 		return "as a service of the provider"
@@ -219,6 +224,12 @@ func held(r Root) string {
 		return id("with a token of the application %s")
 	case "oauth_client":
 		return id("with a token of the OAuth client %s")
+	}
+	switch r.By {
+	case "chain_cut":
+		return fmt.Sprintf("no sooner than the chain was followed: it is longer than %s, and goes on before", plural(finding.MaxChain, "step"))
+	case "chain_circle":
+		return "nothing that the log tells: its steps, of one time, lead to one another"
 	}
 	return "with a credential that the record does not name"
 }
