@@ -64,6 +64,9 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 	if err != nil {
 		return err
 	}
+	if res.Report.Summary.Events == 0 {
+		return exit{ExitLost, errNothing}
+	}
 	f, err := pick(res.Report.Findings, c.ID)
 	if err != nil {
 		return err

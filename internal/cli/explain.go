@@ -53,6 +53,9 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 	if err != nil {
 		return nil, err
 	}
+	if res.Report.Summary.Events == 0 {
+		return nil, exit{ExitLost, errNothing}
+	}
 	enricher.apply(&res.Report)
 	return pick(res.Report.Findings, c.ID)
 }

@@ -93,6 +93,9 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 		return read.Report.Coverage, nil
 	}
 	walk, err := investigate.Run(*opts)
+	if errors.Is(err, investigate.ErrNoCalls) && read != nil && read.Report.Summary.Events == 0 {
+		return exit{ExitLost, errNothing}
+	}
 	var many *investigate.ManyError
 	if errors.Is(err, investigate.ErrNoCalls) || errors.As(err, &many) {
 		return usage(err)

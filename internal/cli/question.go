@@ -132,6 +132,9 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 			return err
 		}
 	}
+	if res.Report.Summary.Events == 0 {
+		return exit{ExitLost, errNothing}
+	}
 	return errLost(res, byScan)
 }
 

@@ -232,9 +232,12 @@ func AnswerSummary(w io.Writer, r *finding.Report, answers []*question.Answer, o
 		rows += len(a.Rows)
 	}
 	verdict := term.Plural(rows, "row")
-	if rows == 0 {
+	switch {
+	case r.Summary.Events == 0:
+		verdict = nothingRead(r)
+	case rows == 0:
 		verdict = "No row" + butBlind(r)
-	} else {
+	default:
 		verdict += "."
 	}
 	p := newPage(b, opts)

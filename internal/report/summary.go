@@ -67,13 +67,18 @@ func verdict(r *finding.Report) string {
 			" `vedette explain ID PATH` tells one in full."
 	}
 	if s.Events == 0 {
-		return "Nothing could be found: " + term.Plural(s.Records, "record") + " read, and no audited call of a cloud among them." + filtered
+		return nothingRead(r) + filtered
 	}
 	if s.Filtered > 0 {
 		return "No finding passes the filters, which left out " + term.Plural(s.Filtered, "finding") + " in " +
 			term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event") + butBlind(r)
 	}
 	return "Nothing found in " + term.Plural(s.Scoring, "discovery call") + " among " + term.Plural(s.Events, "event") + butBlind(r) + filtered
+}
+
+// nothingRead is the answer from input without an event.
+func nothingRead(r *finding.Report) string {
+	return "Nothing could be found: " + term.Plural(r.Summary.Records, "record") + " read, and no audited call of a cloud among them."
 }
 
 // rowVerdict is the answer in rows in a sentence. The seed profile's rest
@@ -86,6 +91,9 @@ func rowVerdict(r *finding.Report, rows []finding.Row) string {
 			top = max(top, row.RiskScore)
 		}
 		return term.Plural(n, "row") + ", the highest risk " + strconv.Itoa(top) + "."
+	}
+	if r.Summary.Events == 0 {
+		return nothingRead(r)
 	}
 	return "No row in " + term.Plural(r.Summary.Events, "event") + butBlind(r)
 }
