@@ -67,6 +67,11 @@ func (c *huntCmd) Run(ctx context.Context, std IO) error {
 		return usagef("name a question: vedette hunt --list has them")
 	case c.Engine == "":
 		return c.overFiles(ctx, std, asked, paths)
+	}
+	if err := spare(ctx, nil, c.Output, c.From, append([]string{c.Library, c.Fields}, c.Questions...)...); err != nil {
+		return err
+	}
+	switch {
 	case len(asked) > 0:
 		return c.overTables(ctx, std, asked, paths)
 	}

@@ -50,6 +50,9 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 	if c.Principal != "" {
 		paths = append([]string{c.ID}, paths...)
 	}
+	if err := spare(ctx, std.Stdin, c.Output, paths, append(c.counting.files(), c.Findings, c.Guide)...); err != nil {
+		return err
+	}
 	stdin, err := again(paths, std)
 	if err != nil {
 		return err

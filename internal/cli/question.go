@@ -88,6 +88,9 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 	if err := c.forQuestions(asked); err != nil {
 		return err
 	}
+	if err := spare(ctx, std.Stdin, c.Output, paths, c.Library); err != nil {
+		return err
+	}
 	within, err := c.within(time.Now())
 	if err != nil {
 		return err

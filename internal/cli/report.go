@@ -43,6 +43,9 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := spare(ctx, std.Stdin, c.Output, in.logs, append(c.counting.files(), in.saved)...); err != nil {
+		return err
+	}
 	res, done, err := c.result(ctx, std, in)
 	if err != nil {
 		return err

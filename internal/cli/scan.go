@@ -46,6 +46,12 @@ type counting struct {
 	Exceptions      string   `type:"path" placeholder:"FILE" help:"YAML with exceptions: findings that one covers whole are put aside."`
 }
 
+// files are those that are read besides the logs.
+func (c *counting) files() []string {
+	list := append([]string{c.Weights, c.Context, c.Baseline, c.Exceptions}, c.GeoIP...)
+	return append(list, c.Detections...)
+}
+
 type scanCmd struct {
 	Paths []string `arg:"" name:"path" help:"Files, folders, patterns, or - for standard input."`
 	counting
@@ -88,6 +94,9 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	}
 	if c.Format == "table" || c.Format == "csv" {
 		evidence = 0 // they show none
+	}
+	if err := spare(ctx, std.Stdin, c.Output, c.Paths, c.counting.files()...); err != nil {
+		return err
 	}
 	opts, enricher, err := c.counting.options(c.Paths, std, evidence)
 	if err != nil {

@@ -80,11 +80,14 @@ func (c *tuneCmd) Run(ctx context.Context, std IO) error {
 			return usagef("--budget: %w", err)
 		}
 	}
+	changed, flags := c.with.over(c.counting)
+	if err := spare(ctx, std.Stdin, c.Output, c.Paths, append(append(c.counting.files(), changed.files()...), c.Labels)...); err != nil {
+		return err
+	}
 	opts, _, err := c.counting.options(c.Paths, std, 0)
 	if err != nil {
 		return err
 	}
-	changed, flags := c.with.over(c.counting)
 	ask.Changed = flags
 	var other *engine.Options
 	if len(flags) > 0 {

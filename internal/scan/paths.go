@@ -79,6 +79,32 @@ func expand(args []string, stdin io.Reader) (files []input, problems []finding.P
 	return files, problems, cleanup, nil
 }
 
+// Find returns the name of the input that is a file, links to it included, among
+// those that arguments lead to, or "". named says that an argument is the file
+// itself, and not a folder or a pattern that it was found by.
+func Find(args []string, file os.FileInfo) (name string, named bool) {
+	same := func(path string) bool {
+		info, err := os.Stat(path)
+		return err == nil && os.SameFile(info, file)
+	}
+	for _, a := range args {
+		if a != stdinName && same(a) {
+			return a, true
+		}
+	}
+	files, _, cleanup, err := expand(args, nil)
+	defer cleanup()
+	if err != nil {
+		return "", false
+	}
+	for _, in := range files {
+		if in.size == file.Size() && same(in.path) {
+			return in.name, false
+		}
+	}
+	return "", false
+}
+
 // glob is [filepath.Glob] in which ** stands for any number of folders, none
 // included. Links to folders are not followed below it.
 func glob(pattern string) (matches []string, err error) {
