@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type hubCmd struct {
 }
 
 func (c *hubCmd) Run(std IO) error {
+	if err := spare(context.Background(), nil, c.Output, nil, c.Rehearsal); err != nil {
+		return err
+	}
 	h, err := c.build()
 	if err != nil {
 		return err

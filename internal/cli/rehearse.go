@@ -273,6 +273,9 @@ func (c *rehearseVerify) Run(ctx context.Context, std IO) error {
 	if !slices.Contains(report.RehearsalFormats(), report.Format(c.Format)) {
 		return usagef("no format %q: there are %s", c.Format, join(report.RehearsalFormats()))
 	}
+	if err := spare(ctx, nil, c.Output, []string{c.Dir}, c.counting.files()...); err != nil {
+		return err
+	}
 	list, err := c.load(c.IDs)
 	if err != nil {
 		return err
