@@ -51,6 +51,8 @@ type recording struct {
 	faults    func() []string
 	notLogged func() map[string]int
 	environ   func(addr, ca string) string
+	// left are the calls that were not answered when the recording ended.
+	left []string
 }
 
 // Run records until it is interrupted.
@@ -63,7 +65,13 @@ func (c *recordCmd) Run(ctx context.Context, std IO) error {
 	if err != nil {
 		return err
 	}
-	proxy, err := emulate.NewProxy(rec.serves)
+	calls := newCallsUnderWay()
+	proxy, err := emulate.NewProxy(func(host string) http.Handler {
+		if h := rec.serves(host); h != nil {
+			return calls.through(h)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -86,7 +94,7 @@ func (c *recordCmd) Run(ctx context.Context, std IO) error {
 		case r.Method == http.MethodConnect || r.URL.IsAbs():
 			proxy.ServeHTTP(w, r)
 		case rec.direct != nil:
-			rec.direct.ServeHTTP(w, r)
+			calls.through(rec.direct).ServeHTTP(w, r)
 		default:
 			http.Error(w, "this is a proxy: start the client with the environment that record printed", http.StatusMisdirectedRequest)
 		}
@@ -111,7 +119,9 @@ func (c *recordCmd) Run(ctx context.Context, std IO) error {
 	}
 	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	calls.end()
 	_ = server.Shutdown(closing)
+	rec.left = calls.wait(closing)
 	if err := deliverLast(rec); err != nil {
 		return err
 	}
@@ -365,7 +375,7 @@ func (c *recordCmd) told(w io.Writer, rec *recording, missed []string) error {
 		fmt.Fprintln(w, "Called, and in none of these logs:")
 		tally(w, skipped)
 	}
-	faults := rec.faults()
+	faults := append(rec.faults(), rec.left...)
 	for _, m := range missed {
 		faults = append(faults, "nobody stands in for "+m)
 	}

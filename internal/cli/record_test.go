@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -213,6 +216,117 @@ func TestRecordSaysWhatIsNotWhole(t *testing.T) {
 	var e exit
 	if err := c.told(io.Discard, rec, []string{"GET example.com/"}); !errors.As(err, &e) || e.code != ExitLost || !strings.Contains(err.Error(), "2 calls could not be recorded") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestRecordWaitsForCallsInTunnels ends a recording while a call through the
+// proxy is under way: its record is there, and what comes later is refused.
+func TestRecordWaitsForCallsInTunnels(t *testing.T) {
+	asked, released := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	defer release()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			close(asked)
+			<-released
+		}
+		fmt.Fprint(w, "<R/>")
+	}))
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	policy, ca := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(policy, []byte("identities:\n  - {arn: 'arn:aws:iam::123456789012:user/eve', keys: [test]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := recordCmd{Provider: "aws", Output: filepath.Join(dir, "trail"), Listen: "127.0.0.1:0", Upstream: s.URL, Policy: policy, Source: "203.0.113.9", Every: "1h", CA: ca}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx, IO{Stdout: in, Stderr: io.Discard}); in.Close() }()
+	said := make([]byte, 4096)
+	n, err := out.Read(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	m := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).Find(said[:n])
+	at, err := url.Parse(string(m))
+	if err != nil || m == nil {
+		t.Fatalf("%s: %v", said[:n], err)
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(at), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	t.Cleanup(client.CloseIdleConnections)
+	call := func() (int, error) {
+		req, err := http.NewRequest(http.MethodPost, "https://ec2.eu-west-1.amazonaws.com/", strings.NewReader("Action=DescribeInstances"))
+		if err != nil {
+			return 0, err
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260317/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=00")
+		resp, err := client.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode, resp.Body.Close()
+	}
+	answered := make(chan string, 1)
+	go func() {
+		status, err := call()
+		answered <- fmt.Sprint(status, err)
+	}()
+	<-asked
+	interrupt()
+	select {
+	case err := <-ended:
+		t.Fatalf("it ended before the call: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	release()
+	if got := <-answered; got != "200 <nil>" {
+		t.Error(got)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if status, err := call(); err == nil && status != http.StatusServiceUnavailable {
+		t.Errorf("a call after the end: %d", status)
+	}
+	files := trailFiles(t, c.Output)
+	if len(files) != 1 || len(trailRecords(t, files[0])) != 1 {
+		t.Errorf("files %q", files)
+	}
+}
+
+// TestRecordNamesCallsThatDoNotEnd holds that what was waited for in vain makes
+// the logs not whole.
+func TestRecordNamesCallsThatDoNotEnd(t *testing.T) {
+	u := newCallsUnderWay()
+	stuck := httptest.NewRequest(http.MethodGet, "https://s3.amazonaws.com/b/k", nil)
+	if !u.begin(stuck) {
+		t.Fatal("refused before the end")
+	}
+	u.end()
+	if u.begin(httptest.NewRequest(http.MethodGet, "/", nil)) {
+		t.Error("a call begins after the end")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	rec := &recording{left: u.wait(ctx), faults: func() []string { return nil }, notLogged: func() map[string]int { return nil }}
+	var e exit
+	if err := (&recordCmd{}).told(io.Discard, rec, nil); !errors.As(err, &e) || e.code != ExitLost || !strings.Contains(err.Error(), "GET s3.amazonaws.com/b/k: still under way") {
+		t.Errorf("%v", err)
+	}
+	u.done(stuck)
+	if left := u.wait(t.Context()); left != nil {
+		t.Errorf("%q", left)
 	}
 }
 
