@@ -21,6 +21,7 @@ type factWorker struct {
 	categories []uint32
 	named      []uint16
 	targets    targetSet
+	requests   targetSet // targets by region
 	met        met
 	uses       []keyUse // by context
 	keys       numbering
@@ -109,22 +110,37 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 		op := &f.Operations[fw.places[c.api]]
 		op.Events++
 		addOutcome(&f.Outcomes, c)
-		seen := fw.targets.get(c)
-		if *seen == 0 {
+		target, request := fw.targets.get(c.api, c.target), fw.requests.get(c.api, targetIn(c))
+		if *target == 0 {
 			op.Targets++
-			*seen = 1
 		}
+		if *request == 0 {
+			op.Requests++
+		}
+		was := *request
 		switch c.outcome() {
 		case event.OK:
 			op.OK++
+			*request |= markAnswered
+			if was&(markRefused|markAnswered) == markRefused {
+				op.Refused--
+			}
 		case event.Denied:
 			op.Denied++
-			f.Reasons[c.reason()]++
-			if *seen == 1 {
-				f.DeniedTargets++
-				*seen = 2
+			*request |= markRefused
+			if was&markRefused == 0 {
+				f.Reasons[c.reason()]++
 			}
+			if was&(markRefused|markAnswered) == 0 {
+				op.Refused++
+			}
+			if *target&markRefused == 0 {
+				f.DeniedTargets++
+			}
+			*target |= markRefused
 		}
+		*target |= markSeen
+		*request |= markSeen
 		if !a.Global {
 			regions.add(uint32(c.region))
 		}
@@ -172,6 +188,7 @@ func (fw *factWorker) begin(w *groupWorker, calls int) {
 	}
 	fw.epoch++
 	fw.targets.begin(calls)
+	fw.requests.begin(calls)
 	fw.met.begin()
 	fw.keys.begin()
 	fw.met.calls, fw.uses, fw.keyNets = slices.Grow(fw.met.calls[:0], calls), fw.uses[:0], fw.keyNets[:0]

@@ -89,12 +89,12 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 		if !follow || n.time < first {
 			continue
 		}
-		mark := asked.get(n)
+		mark := asked.get(n.api, n.target)
 		if k := slices.IndexFunc(f.Follow, func(x finding.FollowOn) bool { return x.API.ID == n.api }); k >= 0 {
 			if *mark == 0 {
 				f.Follow[k].Requests++
 			}
-			*mark = 1
+			*mark = markSeen
 			// What came of an operation is the best that came of it: a call that
 			// was refused does not hide the later one that was not.
 			if x := &f.Follow[k]; x.Outcome != event.OK && n.outcome() == event.OK {
@@ -102,7 +102,7 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 			}
 			continue
 		}
-		*mark = 1
+		*mark = markSeen
 		f.Follow = append(f.Follow, finding.FollowOn{
 			API: w.apis[n.api], Requests: 1, Time: time.Unix(0, n.time).UTC(), Outcome: n.outcome(), EventID: w.eventID(n),
 		})

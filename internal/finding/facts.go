@@ -33,7 +33,8 @@ type Facts struct {
 	UserAgents           []string // in order of name, at most 64
 
 	// DeniedTargets counts distinct pairs of API and request that were
-	// refused; Reasons counts refusals by reason.
+	// refused; Reasons counts distinct requests by the reason for which they
+	// were first refused.
 	DeniedTargets int
 	Reasons       [event.NumReasons]int
 
@@ -100,9 +101,12 @@ type Operation struct {
 	Events  int
 	OK      int
 	Denied  int
-	Open    int  // calls that asked for all there is
-	Targets int  // distinct requests
-	New     bool // not in the caller's history
+	Open    int // calls that asked for all there is
+	Targets int // distinct requests, wherever they were made
+	// Requests are distinct ones by region: whoever repeats one has asked
+	// once. Refused are those of them that were refused and never answered.
+	Requests, Refused int
+	New               bool // not in the caller's history
 	// Unusual says how few of the account's callers use it, by a baseline: 0
 	// where all do, 1 where it is one of a thousand.
 	Unusual float64

@@ -33,6 +33,8 @@ type call struct {
 	IP       string
 	Agent    string
 	Code     string
+	Message  string // beside Code
+	Endpoint string
 	Region   string
 	Params   map[string]any
 	Response map[string]any
@@ -85,7 +87,10 @@ func (c *call) record() string {
 		"managementEvent": true, "recipientAccountId": or(c.Recip, account), "eventCategory": "Management",
 	}
 	if c.Code != "" {
-		r["errorCode"], r["errorMessage"] = c.Code, "not authorized to perform this"
+		r["errorCode"], r["errorMessage"] = c.Code, or(c.Message, "not authorized to perform this")
+	}
+	if c.Endpoint != "" {
+		r["vpcEndpointId"] = c.Endpoint
 	}
 	if c.Shared != "" {
 		r["sharedEventID"] = c.Shared

@@ -173,6 +173,9 @@ func TestBrowserOfGoogleCloudLowersNothing(t *testing.T) {
 	f := factsOf(footprint.OfTool("gcp_scanner", "")[:10], time.Second)
 	f.Cloud, f.Services = event.GCP, []string{"compute.googleapis.com"}
 	f.DeniedTargets, f.Outcomes.Denied = 9, 9
+	for i := range 9 {
+		f.Operations[i].OK, f.Operations[i].Denied, f.Operations[i].Refused = 0, 1, 1
+	}
 	j := New(DefaultWeights())
 	plain := j.Judge(f)
 	f.Console = f.Events

@@ -53,6 +53,8 @@ func drawFacts(t *rapid.T) *finding.Facts {
 			Events: n, OK: ok, Denied: rapid.IntRange(0, n-ok).Draw(t, "denied"), Open: rapid.IntRange(0, n).Draw(t, "open"),
 			Targets: rapid.IntRange(1, n).Draw(t, "targets"), New: rapid.Bool().Draw(t, "new"),
 		}
+		o.Requests = rapid.IntRange(o.Targets, n).Draw(t, "requests")
+		o.Refused = min(o.Denied, o.Requests)
 		f.Operations = append(f.Operations, o)
 		f.Events += n
 		f.Outcomes.OK += o.OK

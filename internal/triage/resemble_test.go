@@ -17,7 +17,7 @@ func factsOf(ops []footprint.Operation, pace time.Duration) *finding.Facts {
 	for i, o := range ops {
 		o = o.Canonical()
 		a := &event.API{Cloud: event.AWS, Service: o.Service, Name: o.Name, Class: event.ClassDiscovery, ID: uint32(i)}
-		f.Operations = append(f.Operations, finding.Operation{API: a, Events: 1, OK: 1, Targets: 1, After: time.Duration(i) * pace})
+		f.Operations = append(f.Operations, finding.Operation{API: a, Events: 1, OK: 1, Targets: 1, Requests: 1, After: time.Duration(i) * pace})
 		f.Events++
 	}
 	return f

@@ -18,7 +18,7 @@ func askedAll(names ...string) *finding.Facts {
 		service, name, _ := strings.Cut(n, " ")
 		f.Operations = append(f.Operations, finding.Operation{
 			API:    &event.API{Cloud: event.AWS, Service: service + ".amazonaws.com", Name: name, Class: event.ClassDiscovery, Breadth: "account", Category: service},
-			Events: 1, OK: 1, Open: 1, Targets: 1,
+			Events: 1, OK: 1, Open: 1, Targets: 1, Requests: 1,
 		})
 		f.Events++
 		f.Outcomes.OK++
@@ -54,7 +54,7 @@ func TestStatement30_BulkCalls(t *testing.T) {
 	for _, kind := range []string{"instances", "disks", "addresses", "subnetworks", "routers"} {
 		zones.Operations = append(zones.Operations, finding.Operation{
 			API:    &event.API{Cloud: event.GCP, Service: "compute.googleapis.com", Name: "compute." + kind + ".aggregatedList", Breadth: "account"},
-			Events: 1, OK: 1, Open: 1, Targets: 1,
+			Events: 1, OK: 1, Open: 1, Targets: 1, Requests: 1,
 		})
 		zones.Events++
 	}
@@ -93,6 +93,7 @@ func TestStatement43_DeniedShare(t *testing.T) {
 		o := &f.Operations[0]
 		o.API.Breadth = "resource"
 		o.Events, o.OK, o.Denied, o.Targets, o.Open = n, 0, n, n, 0
+		o.Requests, o.Refused = n, n
 		f.Events, f.DeniedTargets = n, n
 		f.Outcomes = finding.Outcomes{Denied: n}
 		f.Reasons[reason] = n
@@ -181,6 +182,7 @@ func TestStatement45_EveryLevelIsReached(t *testing.T) {
 				if denied > 0 {
 					o := &f.Operations[n-1]
 					o.Events, o.Denied, o.OK, o.Targets = denied, denied, 0, denied
+					o.Requests, o.Refused = denied, denied
 					f.Events += denied - 1
 					f.DeniedTargets, f.Outcomes.Denied = denied, denied
 					f.Reasons[event.ReasonIdentity] = denied

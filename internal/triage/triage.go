@@ -323,8 +323,21 @@ func (s *sheet) refused(f *finding.Facts) {
 	if f.DeniedTargets < minRefusals {
 		return
 	}
-	denied := f.Outcomes.Denied
-	share, why := 1.0, ""
+	requests, refused, answered, asksWho := 0, 0, false, false
+	for i := range f.Operations {
+		o := &f.Operations[i]
+		if answersAnyone(o.API) {
+			asksWho = true
+			continue
+		}
+		requests += o.Requests
+		refused += o.Refused
+		answered = answered || o.Denied < o.Events
+	}
+	share, why, denied := 1.0, "", 0
+	for _, n := range f.Reasons {
+		denied += n
+	}
 	organisation := f.Reasons[event.ReasonSCP] + f.Reasons[event.ReasonBoundary] + f.Reasons[event.ReasonSession] + f.Reasons[event.ReasonEndpoint]
 	switch {
 	case organisation*10 >= denied*8:
@@ -332,7 +345,13 @@ func (s *sheet) refused(f *finding.Facts) {
 	case page(f):
 		share, why = s.w.Shares["denied_in_console"], ", in pages of the console"
 	}
-	low := 100 * wilson(denied, f.Events)
+	// Of calls or of distinct requests, whichever says more: whoever is told the
+	// same thing two hundred times was not answered the more often.
+	k, n, what := f.Outcomes.Denied, f.Events, "call"
+	low := wilson(k, n)
+	if x := wilson(refused, requests); x > low {
+		k, n, what, low = refused, requests, "different request", x
+	}
 	apis := 0
 	for i := range f.Operations {
 		if f.Operations[i].Denied > 0 {
@@ -344,8 +363,8 @@ func (s *sheet) refused(f *finding.Facts) {
 	if o != nil && o.Targets >= minRefusals {
 		over = fmt.Sprintf(" over %d resources", o.Targets)
 	}
-	if s.add("denied", low, share) {
-		s.say("%d of %s refused%s%s", denied, count(f.Events, "call"), over, why)
+	if s.add("denied", 100*low, share) {
+		s.say("%d of %s refused%s%s", k, count(n, what), over, why)
 	}
 	if s.add("denied_apis", float64(apis), share) {
 		s.say("%s refused%s", count(apis, "distinct operation"), why)
@@ -355,11 +374,22 @@ func (s *sheet) refused(f *finding.Facts) {
 			s.say("%s refused for %d different resources%s", o.API.Name, o.Targets, why)
 		}
 	}
-	if denied == f.Events {
+	if !answered {
 		if s.add("none_answered", 1, share) {
-			s.say("not one call was answered%s", why)
+			but := ""
+			if asksWho {
+				but = " but the one that asks who the caller is"
+			}
+			s.say("not one call was answered%s%s", but, why)
 		}
 	}
+}
+
+// answersAnyone reports whether an operation is answered whatever the caller
+// may do, so that its answer says nothing: GetCallerIdentity needs no permission
+// and heeds no denial (AWS STS API reference).
+func answersAnyone(a *event.API) bool {
+	return a.Cloud == event.AWS && a.Service == "sts.amazonaws.com" && a.Name == "GetCallerIdentity"
 }
 
 // wilson is the lower bound of the share k of n, at 95 %.
