@@ -136,6 +136,7 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 			}
 			if *target&markRefused == 0 {
 				f.DeniedTargets++
+				op.DeniedTargets++
 			}
 			*target |= markRefused
 		}

@@ -106,7 +106,9 @@ type Operation struct {
 	// Requests are distinct ones by region: whoever repeats one has asked
 	// once. Refused are those of them that were refused and never answered.
 	Requests, Refused int
-	New               bool // not in the caller's history
+	// DeniedTargets are the distinct requests of Targets that were refused.
+	DeniedTargets int
+	New           bool // not in the caller's history
 	// Unusual says how few of the account's callers use it, by a baseline: 0
 	// where all do, 1 where it is one of a thousand.
 	Unusual float64

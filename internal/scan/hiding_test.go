@@ -96,3 +96,29 @@ func TestRepeatedCallsHideNoRefusals(t *testing.T) {
 		t.Errorf("refused before the grant: %d, %q", points, text)
 	}
 }
+
+// TestRefusedResources: said and counted are the resources that were refused,
+// not those that were asked for, and one that is answered over and over takes
+// no sweep away.
+func TestRefusedResources(t *testing.T) {
+	thief := call{Role: "app", Session: "x", Key: "ASIA1"}
+	some := passwords(20, thief)
+	for i := 12; i < 20; i++ {
+		some[i].Code = ""
+	}
+	f := scanCalls(t, some).Report.Findings[0]
+	if n, text := saidOf(&f, "denied_sweep"); n != 16 || text != "GetPasswordData refused for 12 different resources" {
+		t.Errorf("%d points: %q", n, text)
+	}
+	if _, text := saidOf(&f, "denied"); text != "12 of 20 calls refused over 12 resources" {
+		t.Errorf("%q", text)
+	}
+
+	refused := passwords(15, thief)
+	own := thief
+	own.Source, own.Name, own.Params = "ec2.amazonaws.com", "GetPasswordData", map[string]any{"instanceId": "i-own"}
+	f = scanCalls(t, join(refused, repeated(16, own))).Report.Findings[0]
+	if _, text := saidOf(&f, "denied_sweep"); text != "GetPasswordData refused for 15 different resources" {
+		t.Errorf("with its own machine sixteen times: %s", reasons(&f))
+	}
+}

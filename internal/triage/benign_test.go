@@ -175,6 +175,7 @@ func TestBrowserOfGoogleCloudLowersNothing(t *testing.T) {
 	f.DeniedTargets, f.Outcomes.Denied = 9, 9
 	for i := range 9 {
 		f.Operations[i].OK, f.Operations[i].Denied, f.Operations[i].Refused = 0, 1, 1
+		f.Operations[i].DeniedTargets = 1
 	}
 	j := New(DefaultWeights())
 	plain := j.Judge(f)

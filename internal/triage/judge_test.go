@@ -54,7 +54,7 @@ func drawFacts(t *rapid.T) *finding.Facts {
 			Targets: rapid.IntRange(1, n).Draw(t, "targets"), New: rapid.Bool().Draw(t, "new"),
 		}
 		o.Requests = rapid.IntRange(o.Targets, n).Draw(t, "requests")
-		o.Refused = min(o.Denied, o.Requests)
+		o.Refused, o.DeniedTargets = min(o.Denied, o.Requests), min(o.Denied, o.Targets)
 		f.Operations = append(f.Operations, o)
 		f.Events += n
 		f.Outcomes.OK += o.OK

@@ -93,7 +93,7 @@ func TestStatement43_DeniedShare(t *testing.T) {
 		o := &f.Operations[0]
 		o.API.Breadth = "resource"
 		o.Events, o.OK, o.Denied, o.Targets, o.Open = n, 0, n, n, 0
-		o.Requests, o.Refused = n, n
+		o.Requests, o.Refused, o.DeniedTargets = n, n, n
 		f.Events, f.DeniedTargets = n, n
 		f.Outcomes = finding.Outcomes{Denied: n}
 		f.Reasons[reason] = n
@@ -182,7 +182,7 @@ func TestStatement45_EveryLevelIsReached(t *testing.T) {
 				if denied > 0 {
 					o := &f.Operations[n-1]
 					o.Events, o.Denied, o.OK, o.Targets = denied, denied, 0, denied
-					o.Requests, o.Refused = denied, denied
+					o.Requests, o.Refused, o.DeniedTargets = denied, denied, denied
 					f.Events += denied - 1
 					f.DeniedTargets, f.Outcomes.Denied = denied, denied
 					f.Reasons[event.ReasonIdentity] = denied

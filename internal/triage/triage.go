@@ -217,7 +217,12 @@ func (s *sheet) lists(f *finding.Facts, lists, open int) {
 	if s.add("rare", float64(len(rare)), 1) {
 		s.say("%s that few use: %s", count(len(rare), "service"), few(rare, 6))
 	}
-	if o := widest(f, func(o *finding.Operation) bool { return o.API.Breadth != "account" && o.OK > 0 }); o != nil {
+	if o := widest(f, func(o *finding.Operation) int {
+		if o.API.Breadth == "account" || o.OK == 0 {
+			return 0
+		}
+		return o.Targets
+	}); o != nil {
 		share, why := 1.0, ""
 		if knewAll(f, o) {
 			share, why = s.w.Shares["sweep_known"], ", each known before: nothing was listed, refused or missed"
@@ -300,16 +305,14 @@ func listsStore(a *event.API) bool {
 	return a.Log == event.AzureKeyVault || a.Log == event.AzureStorage
 }
 
-// widest returns the operation asked for the most resources, among some.
-func widest(f *finding.Facts, among func(*finding.Operation) bool) *finding.Operation {
-	var best *finding.Operation
+// widest returns the operation of the most resources, as they are counted; nil
+// where none has any.
+func widest(f *finding.Facts, resources func(*finding.Operation) int) (best *finding.Operation) {
+	most := 0
 	for i := range f.Operations {
 		o := &f.Operations[i]
-		if !among(o) {
-			continue
-		}
-		if best == nil || o.Targets > best.Targets || o.Targets == best.Targets && compareAPIs(o.API, best.API) < 0 {
-			best = o
+		if n := resources(o); n > most || best != nil && n == most && compareAPIs(o.API, best.API) < 0 {
+			best, most = o, n
 		}
 	}
 	return best
@@ -358,10 +361,15 @@ func (s *sheet) refused(f *finding.Facts) {
 			apis++
 		}
 	}
-	o := widest(f, func(o *finding.Operation) bool { return o.Denied*2 > o.Events })
+	o := widest(f, func(o *finding.Operation) int {
+		if o.DeniedTargets*2 <= o.Targets {
+			return 0
+		}
+		return o.DeniedTargets
+	})
 	over := ""
-	if o != nil && o.Targets >= minRefusals {
-		over = fmt.Sprintf(" over %d resources", o.Targets)
+	if o != nil && o.DeniedTargets >= minRefusals {
+		over = fmt.Sprintf(" over %d resources", o.DeniedTargets)
 	}
 	if s.add("denied", 100*low, share) {
 		s.say("%d of %s refused%s%s", k, count(n, what), over, why)
@@ -370,8 +378,8 @@ func (s *sheet) refused(f *finding.Facts) {
 		s.say("%s refused%s", count(apis, "distinct operation"), why)
 	}
 	if o != nil {
-		if s.add("denied_sweep", float64(o.Targets), share) {
-			s.say("%s refused for %d different resources%s", o.API.Name, o.Targets, why)
+		if s.add("denied_sweep", float64(o.DeniedTargets), share) {
+			s.say("%s refused for %d different resources%s", o.API.Name, o.DeniedTargets, why)
 		}
 	}
 	if !answered {
