@@ -26,7 +26,7 @@ type factWorker struct {
 	uses       []keyUse // by context
 	keys       numbering
 	keyNets    []keyNets         // by key
-	networks   map[uint64]string // by address and endpoint
+	networks   map[uint32]string // by address
 
 	whole, part finding.Facts // reused: the whole of a finding, and one slice
 }
@@ -185,7 +185,7 @@ func (fw *factWorker) begin(w *groupWorker, calls int) {
 	if fw.marks == nil {
 		fw.marks, fw.places = make([]uint32, len(w.apis)), make([]int32, len(w.apis))
 		fw.services, fw.categories = make([]uint32, len(w.kinds.services)), make([]uint32, len(w.kinds.categories))
-		fw.networks = map[uint64]string{}
+		fw.networks = map[uint32]string{}
 	}
 	fw.epoch++
 	fw.targets.begin(calls)
@@ -273,30 +273,32 @@ func listing(a *event.API) bool {
 // as they like.
 const maxAgents = 64
 
-// network names the network of a context, without the client. A private
-// address is one of the VPC that its endpoint belongs to, or says nothing.
+// network names the network of a context, without the client. Through an
+// endpoint that is the endpoint, whatever the address: whoever owns the network
+// behind it can give his machines any. A private address without one says
+// nothing.
 func (w *groupWorker) network(id uint32) string {
 	c := w.e.contexts.at(id)
+	if c.endpoint != 0 {
+		return w.e.symbols.text(c.endpoint)
+	}
 	if c.address == 0 {
 		return "-"
 	}
 	if w.factWorker.networks == nil {
-		w.factWorker.networks = map[uint64]string{}
+		w.factWorker.networks = map[uint32]string{}
 	}
-	place := uint64(c.address)<<32 | uint64(c.endpoint)
-	name, ok := w.factWorker.networks[place]
+	name, ok := w.factWorker.networks[c.address]
 	if ok {
 		return name
 	}
 	name = w.e.symbols.text(c.address)
 	if ip, err := netip.ParseAddr(name); err != nil || !ip.IsPrivate() {
 		name = w.e.opts.Network(name)
-	} else if c.endpoint != 0 {
-		name = w.e.symbols.text(c.endpoint)
 	} else {
 		name = finding.PrivateNetwork
 	}
-	w.factWorker.networks[place] = name
+	w.factWorker.networks[c.address] = name
 	return name
 }
 
@@ -305,7 +307,7 @@ func (w *groupWorker) factKey(context uint32, c *call) {
 	fw := &w.factWorker
 	if int(context) == len(fw.uses) {
 		u := keyUse{key: -1}
-		if x := w.e.contexts.at(c.context); x.key != 0 && x.address != 0 {
+		if x := w.e.contexts.at(c.context); x.key != 0 && (x.address != 0 || x.endpoint != 0) {
 			if n := w.network(c.context); n != finding.PrivateNetwork {
 				u.key, u.network = int32(fw.keys.of(x.key)), n
 			}
