@@ -37,19 +37,6 @@ type met struct {
 	calls []uint32 // by call: the number of its context
 }
 
-// keyUse is what a context says of the networks of its key.
-type keyUse struct {
-	key     int32 // number, -1 where the context says nothing
-	counted bool
-	network string
-}
-
-// keyNets is from where a key was used within an hour of its first call.
-type keyNets struct {
-	first    int64
-	networks []string
-}
-
 // kinds numbers the services and categories of the APIs of a run, in order of
 // name.
 type kinds struct {
@@ -98,7 +85,7 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 		Networks: f.Networks[:0], Clients: f.Clients[:0], UserAgents: f.UserAgents[:0],
 	}
 	var regions uint32Set
-	from := 0
+	from, hour := 0, 0
 	lastContext, context := ^uint32(0), uint32(0)
 	for i := range calls {
 		c := &calls[i]
@@ -171,9 +158,14 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 		f.Minute = max(f.Minute, i-from+1)
 		if c.context != lastContext {
 			lastContext, context = c.context, fw.met.of(c.context)
-			w.factKey(context, c)
+			w.keyOf(context, c.context)
 		}
 		fw.met.calls = append(fw.met.calls, context)
+		for c.time-calls[hour].time >= int64(time.Hour) {
+			fw.leave(fw.met.calls[hour])
+			hour++
+		}
+		fw.enter(context)
 	}
 	w.factPlaces(f, regions)
 	w.factKeys(f)
@@ -300,47 +292,6 @@ func (w *groupWorker) network(id uint32) string {
 	}
 	w.factWorker.networks[c.address] = name
 	return name
-}
-
-// factKey takes in a call of a context by its number, for [groupWorker.factKeys].
-func (w *groupWorker) factKey(context uint32, c *call) {
-	fw := &w.factWorker
-	if int(context) == len(fw.uses) {
-		u := keyUse{key: -1}
-		if x := w.e.contexts.at(c.context); x.key != 0 && (x.address != 0 || x.endpoint != 0) {
-			if n := w.network(c.context); n != finding.PrivateNetwork {
-				u.key, u.network = int32(fw.keys.of(x.key)), n
-			}
-		}
-		fw.uses = append(fw.uses, u)
-		if int(u.key) == len(fw.keyNets) {
-			fw.keyNets = slices.Grow(fw.keyNets, 1)[:u.key+1]
-			k := &fw.keyNets[u.key]
-			k.first, k.networks = c.time, k.networks[:0]
-		}
-	}
-	u := &fw.uses[context]
-	if u.key < 0 || u.counted {
-		return
-	}
-	if k := &fw.keyNets[u.key]; c.time-k.first < int64(time.Hour) {
-		u.counted = true
-		if !slices.Contains(k.networks, u.network) {
-			k.networks = append(k.networks, u.network)
-		}
-	}
-}
-
-// factKeys finds the credential that called from the most networks within an
-// hour. Networks are those of slices without regard to the client.
-func (w *groupWorker) factKeys(f *finding.Facts) {
-	for i, k := range w.factWorker.keyNets {
-		if n := len(k.networks); n > 0 && n >= f.KeyNetworks {
-			if key := w.e.symbols.text(w.factWorker.keys.keys[i]); n > f.KeyNetworks || key < f.KeyID {
-				f.KeyNetworks, f.KeyID = n, key
-			}
-		}
-	}
 }
 
 // uint32Set is a small set of numbers.

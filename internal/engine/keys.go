@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"slices"
+
+	"vedette/internal/finding"
+)
+
+// keyUse is what a context says of the networks of its key.
+type keyUse struct {
+	key     int32 // number, -1 where the context says nothing
+	network int32 // its place among those of the key
+}
+
+// keyNets is from where a key was used.
+type keyNets struct {
+	networks []netCalls
+	now      int // networks with calls in the hour up to the call at hand
+	most     int // of them at any call
+}
+
+// netCalls is how many calls of a key came from a network in the hour up to
+// the call at hand.
+type netCalls struct {
+	network string
+	calls   int
+}
+
+// keyOf notes which key and which of its networks a context has, by the
+// context's number among those of the calls.
+func (w *groupWorker) keyOf(context, id uint32) {
+	fw := &w.factWorker
+	if int(context) < len(fw.uses) {
+		return
+	}
+	u := keyUse{key: -1}
+	if x := w.e.contexts.at(id); x.key != 0 && (x.address != 0 || x.endpoint != 0) {
+		if name := w.network(id); name != finding.PrivateNetwork {
+			u.key = int32(fw.keys.of(x.key))
+			if int(u.key) == len(fw.keyNets) {
+				fw.keyNets = slices.Grow(fw.keyNets, 1)[:u.key+1]
+				k := &fw.keyNets[u.key]
+				*k = keyNets{networks: k.networks[:0]}
+			}
+			k := &fw.keyNets[u.key]
+			at := slices.IndexFunc(k.networks, func(n netCalls) bool { return n.network == name })
+			if at < 0 {
+				at = len(k.networks)
+				k.networks = append(k.networks, netCalls{network: name})
+			}
+			u.network = int32(at)
+		}
+	}
+	fw.uses = append(fw.uses, u)
+}
+
+// enter counts a call of a context among those of the hour up to it.
+func (fw *factWorker) enter(context uint32) {
+	u := fw.uses[context]
+	if u.key < 0 {
+		return
+	}
+	k := &fw.keyNets[u.key]
+	n := &k.networks[u.network].calls
+	if *n++; *n == 1 {
+		k.now++
+		k.most = max(k.most, k.now)
+	}
+}
+
+// leave takes out a call that is older than that.
+func (fw *factWorker) leave(context uint32) {
+	u := fw.uses[context]
+	if u.key < 0 {
+		return
+	}
+	k := &fw.keyNets[u.key]
+	n := &k.networks[u.network].calls
+	if *n--; *n == 0 {
+		k.now--
+	}
+}
+
+// factKeys finds the credential that called from the most networks within an
+// hour. Networks are those of slices without regard to the client.
+func (w *groupWorker) factKeys(f *finding.Facts) {
+	for i := range w.factWorker.keyNets {
+		if n := w.factWorker.keyNets[i].most; n > 0 && n >= f.KeyNetworks {
+			if key := w.e.symbols.text(w.factWorker.keys.keys[i]); n > f.KeyNetworks || key < f.KeyID {
+				f.KeyNetworks, f.KeyID = n, key
+			}
+		}
+	}
+}
