@@ -68,7 +68,7 @@ type groupWorker struct {
 	whole              met                 // the contexts of a finding
 	labels             numbering           // of the parts of a cut
 	partOf             []uint32            // by context of the finding: its part
-	shares             []share             // by part
+	parts              []slicePart         // of a cut
 	noteOf             []uint32            // by note around the finding: its part
 	notes              []call              // of the group
 	followed           []uint8             // by API: 0 not asked yet, 1 no, 2 yes

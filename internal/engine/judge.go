@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"vedette/internal/event"
 	"vedette/internal/finding"
 )
 
@@ -21,9 +20,6 @@ func (w *groupWorker) judge(f *found, m []call, past *history) {
 	w.whole, w.factWorker.met = w.factWorker.met, w.whole
 	w.factNotes(facts, func(int) bool { return true })
 	f.Judgement = e.opts.Judge(facts)
-	// What is said of the whole decides, not of a slice that took its place:
-	// slices come in no order of their own.
-	lowered := f.Lowered
 	if e.opts.Judged != nil {
 		w.factSources(facts)
 	}
@@ -34,7 +30,7 @@ func (w *groupWorker) judge(f *found, m []call, past *history) {
 		{func(id uint32) uint32 { return cutOf(e.contexts.at(id).caller) }, e.symbols.text},
 		{w.networkOf, func(n uint32) string { return w.networks[n] }},
 	} {
-		w.judgeSlices(f, m, facts, lowered, past, cut.label, cut.text)
+		w.judgeSlices(f, m, facts, past, cut.label, cut.text)
 	}
 	if e.opts.Judged != nil {
 		e.opts.Judged(&f.Finding, facts)
@@ -65,15 +61,16 @@ const (
 	minSliceAPIs  = 5
 )
 
-// share is a slice as it is counted before any of its calls is taken out.
-type share struct {
-	events, denied, lists, open int
-	end                         int // of its calls, among those taken out
+// slicePart is a slice as it is counted before any of its calls is taken out.
+type slicePart struct {
+	events int
+	end    int // of its calls, among those taken out; -1 where they are too few
 }
 
-// judgeSlices judges the slices of a cut. lowered says that the whole was
-// judged less for what a slice may not share.
-func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowered bool, past *history, label func(uint32) uint32, text func(uint32) string) {
+// judgeSlices judges the slices of a cut. Every one is: what makes the whole
+// look better (lists with a filter, changes, a routine, a policy that refused)
+// may be the owner's alone.
+func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, past *history, label func(uint32) uint32, text func(uint32) string) {
 	w.labels.begin()
 	w.partOf = w.partOf[:0]
 	for _, id := range w.whole.keys {
@@ -82,18 +79,16 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowe
 	if len(w.labels.keys) == 1 {
 		return // one part, which is the whole
 	}
-	// Few slices are judged: they are counted first, and the calls of those
-	// that are not judged stay where they are.
-	w.shares = append(w.shares[:0], make([]share, len(w.labels.keys))...)
-	shares := w.shares
+	w.parts = append(w.parts[:0], make([]slicePart, len(w.labels.keys))...)
+	parts := w.parts
 	for i := range m {
-		shares[w.partOf[w.whole.calls[i]]].add(w, &m[i])
+		parts[w.partOf[w.whole.calls[i]]].events++
 	}
 	n := 0
-	for i := range shares {
-		s := &shares[i]
+	for i := range parts {
+		s := &parts[i]
 		s.end = -1
-		if s.events >= minSliceAPIs && (lowered || s.standsOut(whole)) {
+		if s.events >= minSliceAPIs {
 			s.end = n
 			n += s.events
 		}
@@ -103,7 +98,7 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowe
 	}
 	w.part = slices.Grow(w.part[:0], n)[:n]
 	for i := range m {
-		if s := &shares[w.partOf[w.whole.calls[i]]]; s.end >= 0 {
+		if s := &parts[w.partOf[w.whole.calls[i]]]; s.end >= 0 {
 			w.part[s.end] = m[i]
 			s.end++
 		}
@@ -120,8 +115,8 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowe
 		w.noteOf = append(w.noteOf, part)
 	}
 	facts := &w.factWorker.part
-	for i := range shares {
-		s := &shares[i]
+	for i := range parts {
+		s := &parts[i]
 		if s.end < 0 {
 			continue
 		}
@@ -140,33 +135,6 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, lowe
 			f.Judgement = j
 		}
 	}
-}
-
-func (s *share) add(w *groupWorker, c *call) {
-	s.events++
-	if c.outcome() == event.Denied {
-		s.denied++
-	}
-	if w.kinds.lists[c.api] {
-		s.lists++
-		if c.status&openCall != 0 {
-			s.open++
-		}
-	}
-}
-
-// standsOut reports whether a slice's shares of refusals or of calls that ask
-// for all are a fifth above those of the whole, or all of it was refused and
-// not all of the whole. All else that is counted is
-// greater in the whole, so that a slice which does not stand out is no worse,
-// unless the whole was judged less for what the slice may not share.
-func (s *share) standsOut(whole *finding.Facts) bool {
-	above := func(n, of, wholeN, wholeOf int) bool {
-		return n*wholeOf*5 > (wholeN*5+wholeOf)*of
-	}
-	return s.denied == s.events && whole.Outcomes.Denied < whole.Events ||
-		s.denied > 0 && above(s.denied, s.events, whole.Outcomes.Denied, whole.Events) ||
-		s.open > 0 && above(s.open, s.lists, whole.Open, whole.Listings)
 }
 
 // hasAPIs reports whether a few calls are of that many APIs.

@@ -10,9 +10,8 @@ import (
 	"vedette/internal/finding"
 )
 
-// TestSlicesInAnyOrder: which slices are judged does not depend on which is
-// judged first. One stands out and two do not: whether these are judged is for
-// the whole to say, not for the slice that takes its place.
+// TestSlicesInAnyOrder: which slice stands does not depend on which is judged
+// first, and none is left out, those least that look like the whole.
 func TestSlicesInAnyOrder(t *testing.T) {
 	var acts []act
 	for s, outcome := range []event.Outcome{event.OK, event.OK, event.Denied} {
@@ -23,26 +22,20 @@ func TestSlicesInAnyOrder(t *testing.T) {
 		}
 		acts = append(acts, b...)
 	}
-	for _, lowered := range []bool{false, true} {
-		judge := func(f *finding.Facts) finding.Judgement {
-			switch {
-			case f.Events == len(acts):
-				return finding.Judgement{Priority: 10, Lowered: lowered}
-			case f.Outcomes.Denied > 0:
-				return finding.Judgement{Priority: 20, Lowered: !lowered}
-			}
-			return finding.Judgement{Priority: 30}
+	judge := func(f *finding.Facts) finding.Judgement {
+		switch {
+		case f.Events == len(acts):
+			return finding.Judgement{Priority: 10}
+		case f.Outcomes.Denied > 0:
+			return finding.Judgement{Priority: 20}
 		}
-		want := 20
-		if lowered {
-			want = 30
-		}
-		for range 2 {
-			slices.Reverse(acts) // symbols are numbered as they come
-			found, _ := evaluate(t, acts, 1, Options{Judge: judge, Notable: func(*event.API) bool { return false }})
-			if len(found) != 1 || found[0].Priority != want {
-				t.Errorf("whole lowered %v: %d findings, priority %d, want %d", lowered, len(found), found[0].Priority, want)
-			}
+		return finding.Judgement{Priority: 30}
+	}
+	for range 2 {
+		slices.Reverse(acts) // symbols are numbered as they come
+		found, _ := evaluate(t, acts, 1, Options{Judge: judge, Notable: func(*event.API) bool { return false }})
+		if len(found) != 1 || found[0].Priority != 30 || found[0].Slice != "ASIA0" {
+			t.Errorf("%d findings, priority %d for %s, want 30 for ASIA0", len(found), found[0].Priority, found[0].Slice)
 		}
 	}
 }

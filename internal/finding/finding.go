@@ -102,9 +102,6 @@ type Judgement struct {
 	Aside string `json:"aside_because,omitempty"`
 	// Claims are what the client says it is: it lowers nothing.
 	Claims []string `json:"claims,omitempty"`
-	// Lowered is set where something took points away that a part of the calls
-	// may not share.
-	Lowered bool `json:"-"`
 	// Tools are tools whose calls these resemble.
 	Tools []Resemblance `json:"tools,omitempty"`
 	// Incidents are published incidents whose calls these resemble. That is

@@ -34,7 +34,6 @@ func (j *Judge) Judge(f *finding.Facts) finding.Judgement {
 	out := s.judgement()
 	out.Tools, out.Incidents = shown(tools), j.tools.incidents(f)
 	out.Claims = claims(f)
-	out.Lowered = slices.ContainsFunc(s.entries, func(e entry) bool { return e.points < 0 })
 	if why := aside(f); why != "" {
 		out.putAside(why, j.w)
 	}
