@@ -117,6 +117,7 @@ func (w *groupWorker) facts(f *finding.Facts, calls []call, h *history) {
 			*request |= markRefused
 			if was&markRefused == 0 {
 				f.Reasons[c.reason()]++
+				op.Reasons[c.reason()]++
 			}
 			if was&(markRefused|markAnswered) == 0 {
 				op.Refused++

@@ -33,8 +33,7 @@ type Facts struct {
 	UserAgents           []string // in order of name, at most 64
 
 	// DeniedTargets counts distinct pairs of API and request that were
-	// refused; Reasons counts distinct requests by the reason for which they
-	// were first refused.
+	// refused; Reasons are those of all operations.
 	DeniedTargets int
 	Reasons       [event.NumReasons]int
 
@@ -106,8 +105,10 @@ type Operation struct {
 	// Requests are distinct ones by region: whoever repeats one has asked
 	// once. Refused are those of them that were refused and never answered.
 	Requests, Refused int
-	// DeniedTargets are the distinct requests of Targets that were refused.
+	// DeniedTargets are the distinct requests of Targets that were refused;
+	// Reasons counts those of Requests by why they were first refused.
 	DeniedTargets int
+	Reasons       [event.NumReasons]int
 	New           bool // not in the caller's history
 	// Unusual says how few of the account's callers use it, by a baseline: 0
 	// where all do, 1 where it is one of a thousand.

@@ -122,3 +122,72 @@ func TestRefusedResources(t *testing.T) {
 		t.Errorf("with its own machine sixteen times: %s", reasons(&f))
 	}
 }
+
+// TestThiefAmidWhatExcusesTheOwner: a stolen session weighs as it does alone,
+// give or take five, whatever its owner does: one that builds, and one whom a
+// policy of the organisation refuses most.
+func TestThiefAmidWhatExcusesTheOwner(t *testing.T) {
+	thief := call{Role: "deploy", Session: "x", Key: "ASIA2", IP: "192.0.2.66", Agent: "Boto3/1.34", At: 3 * time.Minute}
+	whoami := thief
+	whoami.Source, whoami.Name, whoami.ID = "sts.amazonaws.com", "GetCallerIdentity", uuid(500000)
+	reader := thief
+	reader.At += time.Second
+	reads := append(burst(500001, 12, 12, 2*time.Second, reader), whoami)
+	owner := call{Role: "deploy", Session: "ci", Key: "ASIA1"}
+
+	// Thirteen kinds of change: the whole is one that builds, or with three of
+	// them at least no mere reader.
+	var builds []call
+	for i, name := range []string{"RunInstances", "CreateSecurityGroup", "CreateVolume", "CreateSubnet", "CreateVpc", "CreateRouteTable", "CreateTags",
+		"AllocateAddress", "AttachVolume", "CreateKeyPair", "CreateNatGateway", "ModifyVpcAttribute", "CreateRoute"} {
+		c := owner
+		c.Source, c.Name, c.Write, c.ID, c.At = "ec2.amazonaws.com", name, true, uuid(510000+i), time.Duration(i)*time.Second
+		builds = append(builds, c)
+	}
+	open := burst(520000, 120, 6, 2*time.Second, owner)
+	filtered := burst(530000, 120, 6, 2*time.Second, owner)
+	for i := range filtered {
+		filtered[i].Params = map[string]any{"filterSet": map[string]any{"items": []any{map[string]any{"name": "vpc-id"}}}}
+	}
+	scp := func(calls []call) []call {
+		for i := range calls {
+			calls[i].Code, calls[i].Message = "AccessDenied", "not authorized to perform this with an explicit deny in a service control policy"
+		}
+		return calls
+	}
+	var posture []call
+	for i, region := range []string{"us-west-1", "eu-west-3", "eu-north-1", "sa-east-1", "ap-south-1", "ca-central-1", "me-south-1"} {
+		like := owner
+		like.Region, like.At = region, time.Duration(i)*time.Minute
+		posture = append(posture, scp(burst(540000+100*i, 12, 12, time.Second, like))...)
+	}
+	brute := passwords(15, reader)
+
+	for _, c := range []struct {
+		name         string
+		owner, thief []call
+	}{
+		{"a builder that lists all", join(builds, open), reads},
+		{"three changes", join(builds[:3], open), reads},
+		{"lists with a filter", join(builds[:3], filtered), reads},
+		{"a posture scan under a service control policy", posture, join(reads, brute)},
+	} {
+		alone := scanCalls(t, c.thief).Report.Findings[0]
+		amid := scanCalls(t, join(c.owner, c.thief)).Report.Findings[0]
+		if d := amid.Priority - alone.Priority; d < -5 || d > 5 || amid.Judgement.Slice == "" {
+			t.Errorf("%s: amid the owner's calls %s (%q)\nalone %s", c.name, reasons(&amid), amid.Judgement.Slice, reasons(&alone))
+		}
+	}
+
+	// In one session the policy excuses, and is said of, the owner's refusals alone.
+	for i := range brute {
+		brute[i].Session, brute[i].Key, brute[i].IP, brute[i].Agent = owner.Session, owner.Key, owner.IP, owner.Agent
+	}
+	f := scanCalls(t, join(posture, brute)).Report.Findings[0]
+	if n, text := saidOf(&f, "denied_sweep"); n < 20 || text != "GetPasswordData refused for 15 different resources" {
+		t.Errorf("%d points: %q", n, text)
+	}
+	if _, text := saidOf(&f, "denied"); !strings.HasSuffix(text, ", mostly by a policy of the organisation or of the session") {
+		t.Errorf("%q", text)
+	}
+}

@@ -96,7 +96,7 @@ func TestStatement43_DeniedShare(t *testing.T) {
 		o.Requests, o.Refused, o.DeniedTargets = n, n, n
 		f.Events, f.DeniedTargets = n, n
 		f.Outcomes = finding.Outcomes{Denied: n}
-		f.Reasons[reason] = n
+		f.Reasons[reason], o.Reasons[reason] = n, n
 		p, _ := points(j.Judge(f), "denied")
 		return p
 	}
@@ -185,7 +185,7 @@ func TestStatement45_EveryLevelIsReached(t *testing.T) {
 					o.Requests, o.Refused, o.DeniedTargets = denied, denied, denied
 					f.Events += denied - 1
 					f.DeniedTargets, f.Outcomes.Denied = denied, denied
-					f.Reasons[event.ReasonIdentity] = denied
+					f.Reasons[event.ReasonIdentity], o.Reasons[event.ReasonIdentity] = denied, denied
 				}
 				v := j.Judge(f)
 				levels[v.Level] = true

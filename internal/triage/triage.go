@@ -336,14 +336,11 @@ func (s *sheet) refused(f *finding.Facts) {
 		refused += o.Refused
 		answered = answered || o.Denied < o.Events
 	}
-	share, why, denied := 1.0, "", 0
-	for _, n := range f.Reasons {
-		denied += n
-	}
-	organisation := f.Reasons[event.ReasonSCP] + f.Reasons[event.ReasonBoundary] + f.Reasons[event.ReasonSession] + f.Reasons[event.ReasonEndpoint]
+	share, why := 1.0, ""
+	policy := byPolicy(&f.Reasons)
 	switch {
-	case organisation*10 >= denied*8:
-		share, why = s.w.Shares["denied_by_organization"], ", by a policy of the organisation or of the session"
+	case policy != "":
+		share, why = s.w.Shares["denied_by_organization"], policy
 	case page(f):
 		share, why = s.w.Shares["denied_in_console"], ", in pages of the console"
 	}
@@ -360,12 +357,24 @@ func (s *sheet) refused(f *finding.Facts) {
 			apis++
 		}
 	}
-	o := widest(f, func(o *finding.Operation) int {
-		if o.DeniedTargets*2 <= o.Targets {
-			return 0
+	sweep := func(byPolicyToo bool) *finding.Operation {
+		return widest(f, func(o *finding.Operation) int {
+			if o.DeniedTargets*2 <= o.Targets || !byPolicyToo && byPolicy(&o.Reasons) != "" {
+				return 0
+			}
+			return o.DeniedTargets
+		})
+	}
+	// Where policies refused most, that excuses the operations that they refused.
+	sweepShare, sweepWhy := share, why
+	o := sweep(policy == "")
+	if policy != "" {
+		if o != nil && o.DeniedTargets >= minRefusals {
+			sweepShare, sweepWhy = 1, ""
+		} else if o = sweep(true); o != nil {
+			sweepWhy = byPolicy(&o.Reasons)
 		}
-		return o.DeniedTargets
-	})
+	}
 	over := ""
 	if o != nil && o.DeniedTargets >= minRefusals {
 		over = fmt.Sprintf(" over %d resources", o.DeniedTargets)
@@ -377,8 +386,8 @@ func (s *sheet) refused(f *finding.Facts) {
 		s.say("%s refused%s", count(apis, "distinct operation"), why)
 	}
 	if o != nil {
-		if s.add("denied_sweep", float64(o.DeniedTargets), share) {
-			s.say("%s refused for %d different resources%s", o.API.Name, o.DeniedTargets, why)
+		if s.add("denied_sweep", float64(o.DeniedTargets), sweepShare) {
+			s.say("%s refused for %d different resources%s", o.API.Name, o.DeniedTargets, sweepWhy)
 		}
 	}
 	if !answered {
@@ -390,6 +399,22 @@ func (s *sheet) refused(f *finding.Facts) {
 			s.say("not one call was answered%s%s", but, why)
 		}
 	}
+}
+
+// byPolicy says in words whether four fifths of some refusals or more came from
+// a policy of the organisation or of the session, and is empty where not.
+func byPolicy(reasons *[event.NumReasons]int) string {
+	all := 0
+	for _, n := range reasons {
+		all += n
+	}
+	switch n := reasons[event.ReasonSCP] + reasons[event.ReasonBoundary] + reasons[event.ReasonSession] + reasons[event.ReasonEndpoint]; {
+	case all == 0 || n*10 < all*8:
+		return ""
+	case n < all:
+		return ", mostly by a policy of the organisation or of the session"
+	}
+	return ", by a policy of the organisation or of the session"
 }
 
 // answersAnyone reports whether an operation is answered whatever the caller
