@@ -75,7 +75,7 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 	if !c.Quiet {
 		span := ""
 		if header.To > 0 {
-			span = fmt.Sprintf(", %s to %s", header.From, header.To) // nothing but findings has no days
+			span = fmt.Sprintf(", %s to %s", header.From, header.To)
 		}
 		fmt.Fprintf(std.Stderr, "%d profiles%s, in %s; %s not learned\n", header.Profiles, span, c.Output,
 			plural(len(res.Report.Findings)-len(benign), "finding"))

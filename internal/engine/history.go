@@ -37,21 +37,31 @@ type history struct {
 // that it was: what comes back every day is no news.
 type earlierBurst struct {
 	apis     numberSet
-	day      int64
+	day      hist.Day
 	networks []string
 }
 
-// maxBursts bounds how many earlier findings are kept: the latest.
-const maxBursts = 64
-
-// add keeps a burst, by the facts of the whole of it.
+// add keeps a burst, by the facts of the whole of it, which come in order of
+// time: of a day each set of operations and networks once, in the bounds of a
+// profile.
 func (h *history) add(f *finding.Facts) {
-	b := earlierBurst{day: floor(f.First.UnixNano(), int64(24*time.Hour)), networks: slices.Clone(f.Networks)}
+	b := earlierBurst{day: hist.DayOf(f.First.UnixNano()), networks: slices.Clone(f.Networks)}
 	for i := range f.Operations {
 		b.apis.set(f.Operations[i].API.ID)
 	}
-	if len(h.bursts) == maxBursts {
-		h.bursts = append(h.bursts[:0], h.bursts[1:]...)
+	ofDay, days := 0, map[hist.Day]bool{}
+	for i := range h.bursts {
+		o := &h.bursts[i]
+		if days[o.day] = true; o.day != b.day {
+			continue
+		}
+		if ofDay++; ofDay == hist.MaxDayBursts || slices.Equal(o.apis, b.apis) && slices.Equal(o.networks, b.networks) {
+			return
+		}
+	}
+	if len(days) == hist.MaxBurstDays && !days[b.day] {
+		first := h.bursts[0].day
+		h.bursts = slices.DeleteFunc(h.bursts, func(o earlierBurst) bool { return o.day == first })
 	}
 	h.bursts = append(h.bursts, b)
 }
@@ -65,8 +75,7 @@ func (h *history) recurs(w *groupWorker, f *finding.Facts) int {
 	enough := func(same int) bool { return same*10 >= len(f.Operations)*9 }
 	for i := range h.bursts {
 		b := &h.bursts[i]
-		day := hist.DayOf(b.day)
-		if day >= today || days[day] || !within(f.Networks, b.networks) {
+		if b.day >= today || days[b.day] || !within(f.Networks, b.networks) {
 			continue
 		}
 		same := 0
@@ -76,7 +85,7 @@ func (h *history) recurs(w *groupWorker, f *finding.Facts) int {
 			}
 		}
 		if enough(same) {
-			days[day] = true
+			days[b.day] = true
 		}
 	}
 	if h.base == nil || h.from != fromPrincipal {

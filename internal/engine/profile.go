@@ -99,6 +99,7 @@ func (w *groupWorker) profile(calls []call, fired []span) {
 		b.APIs, b.Networks, b.Clients = sortedKeys(names), sortedKeys(nets), sortedKeys(agents)
 		p.Bursts = append(p.Bursts, b)
 	}
+	p.SettleBursts()
 	p.Days = slices.Sorted(maps.Keys(days))
 	p.APIs, p.Regions, p.Networks, p.Clients = hist.Names(apis), hist.Names(regions), hist.Names(networks), hist.Names(clients)
 	if p.Principal != "" {

@@ -138,7 +138,7 @@ func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, it
 			continue
 		}
 		seenCallers++
-		for _, d := range p.Days {
+		for d := range p.seen() {
 			if first || d > h.To {
 				h.To = d
 			}
@@ -204,10 +204,27 @@ func Learn(old *Baseline, seen []*Pack, decay int, benign []string) (*Header, it
 	}
 }
 
+// seen are the days of which a profile says something, in no order: an input
+// that has findings alone ages as any other does.
+func (p *Profile) seen() iter.Seq[Day] {
+	return func(yield func(Day) bool) {
+		for _, d := range p.Days {
+			if !yield(d) {
+				return
+			}
+		}
+		for i := range p.Bursts {
+			if !yield(p.Bursts[i].Day) {
+				return
+			}
+		}
+	}
+}
+
 // lastBefore is the last day before another on which a caller was seen.
 func lastBefore(all iter.Seq[*Profile], day Day) (last Day) {
 	for p := range all {
-		for _, d := range p.Days {
+		for d := range p.seen() {
 			if p.Principal != "" && d < day {
 				last = max(last, d)
 			}

@@ -72,8 +72,12 @@ type Profile struct {
 	Bursts   []Burst `json:"bursts,omitempty"`
 }
 
-// maxBursts bounds the findings that a profile keeps: the latest.
-const maxBursts = 64
+// A profile keeps the findings of so many days, the latest that have one, and so
+// many of each: a routine of every hour is that of a day, and not of a few hours.
+const (
+	MaxBurstDays = 30
+	MaxDayBursts = 24
+)
 
 // Merge adds what o has.
 func (p *Profile) Merge(o *Profile) {
@@ -86,13 +90,38 @@ func (p *Profile) Merge(o *Profile) {
 	p.Clients = merge(p.Clients, o.Clients)
 	p.Hours |= o.Hours
 	p.Bursts = append(p.Bursts, o.Bursts...)
-	slices.SortStableFunc(p.Bursts, func(a, b Burst) int {
-		return cmp.Or(cmp.Compare(a.Day, b.Day), slices.Compare(a.APIs, b.APIs), slices.Compare(a.Networks, b.Networks), slices.Compare(a.Clients, b.Clients))
-	})
-	p.Bursts = slices.CompactFunc(p.Bursts, func(a, b Burst) bool { return a.Day == b.Day && slices.Equal(a.APIs, b.APIs) })
-	if n := len(p.Bursts); n > maxBursts {
-		p.Bursts = p.Bursts[n-maxBursts:]
+	p.SettleBursts()
+}
+
+// SettleBursts puts the bursts in order, joins those of a day that have the same
+// operations and networks, and drops what is over the bounds. What is left does
+// not depend on how bursts were joined to profiles before.
+func (p *Profile) SettleBursts() {
+	compare := func(a, b *Burst) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), slices.Compare(a.APIs, b.APIs), slices.Compare(a.Networks, b.Networks))
 	}
+	slices.SortStableFunc(p.Bursts, func(a, b Burst) int { return compare(&a, &b) })
+	kept, ofDay := p.Bursts[:0], 0
+	days := []int{} // where each begins
+	for _, b := range p.Bursts {
+		last := len(kept) - 1
+		switch {
+		case last >= 0 && compare(&kept[last], &b) == 0:
+			clients := slices.Concat(kept[last].Clients, b.Clients)
+			slices.Sort(clients)
+			kept[last].Clients = slices.Compact(clients)
+			continue
+		case last < 0 || kept[last].Day != b.Day:
+			days, ofDay = append(days, len(kept)), 0
+		}
+		if ofDay++; ofDay <= MaxDayBursts {
+			kept = append(kept, b)
+		}
+	}
+	if n := len(days); n > MaxBurstDays {
+		kept = kept[days[n-MaxBurstDays]:]
+	}
+	p.Bursts = kept
 }
 
 // merge joins two lists in order of name.

@@ -81,6 +81,50 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
+// TestFindingsAge: what an input has of findings alone ages as calls do.
+func TestFindingsAge(t *testing.T) {
+	found := func(day Day) *Pack {
+		return packOf(&Profile{Key: Key{"aws", "1", "a"}, Bursts: []Burst{{Day: day, APIs: []string{"ec2 DescribeInstances"}, Networks: []string{"198.51.100.0/24"}}}})
+	}
+	h, list := Learn(nil, []*Pack{found(10), found(11), found(500)}, 90, nil)
+	for p := range list {
+		if p.Principal != "" && (len(p.Bursts) != 1 || p.Bursts[0].Day != 500) {
+			t.Errorf("kept %+v", p.Bursts)
+		}
+	}
+	if want := (Forgotten{From: 10, To: 11}); h.From != 411 || h.To != 500 || h.Forgotten != want {
+		t.Errorf("%+v", h)
+	}
+}
+
+// TestBurstsOfADay: of a day each set of operations and networks is kept once,
+// so that a routine of every hour fills no more than one of every day; beyond
+// the bounds the latest days stay.
+func TestBurstsOfADay(t *testing.T) {
+	p := &Profile{}
+	for day := range Day(40) {
+		for hour := range 24 {
+			for _, from := range []string{"203.0.113.0/24", "192.0.2.0/24"} {
+				p.Merge(&Profile{Bursts: []Burst{{Day: day, APIs: []string{"ec2 DescribeInstances"}, Networks: []string{from}, Clients: []string{fmt.Sprint("client", hour%2)}}}})
+			}
+		}
+	}
+	if n := len(p.Bursts); n != 2*MaxBurstDays || p.Bursts[0].Day != 10 || p.Bursts[n-1].Day != 39 {
+		t.Errorf("%d bursts, %+v", n, p.Bursts)
+	}
+	for _, b := range p.Bursts {
+		if len(b.Networks) != 1 || len(b.Clients) != 2 {
+			t.Fatalf("%+v", b)
+		}
+	}
+	for i := range 100 {
+		p.Merge(&Profile{Bursts: []Burst{{Day: 39, APIs: []string{fmt.Sprintf("ec2 Describe%03d", i)}}}})
+	}
+	if n := len(p.Bursts); n != 2*(MaxBurstDays-1)+MaxDayBursts {
+		t.Errorf("%d bursts", n)
+	}
+}
+
 func TestDayOf(t *testing.T) {
 	for ns, want := range map[int64]string{0: "1970-01-01", -1: "1969-12-31", 1773705600e9: "2026-03-17"} {
 		if got := DayOf(ns).String(); got != want {
@@ -102,6 +146,12 @@ func TestWriteRead(t *testing.T) {
 				for _, d := range days {
 					p.Merge(profile(name, Day(d)))
 				}
+				for range rapid.IntRange(0, 60).Draw(rt, "bursts") {
+					from := rapid.IntRange(0, 40).Draw(rt, "network")
+					p.Bursts = append(p.Bursts, Burst{Day: Day(rapid.IntRange(0, 2).Draw(rt, "day")), APIs: []string{"ec2 DescribeInstances"},
+						Networks: []string{fmt.Sprintf("198.51.%d.0/24", from)}, Clients: []string{rapid.SampledFrom([]string{"boto3", "aws-cli"}).Draw(rt, "client")}})
+				}
+				p.SettleBursts()
 				p.Key = Key{"aws", "1", name}
 				part = append(part, p)
 			}
