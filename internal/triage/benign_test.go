@@ -188,3 +188,25 @@ func TestBrowserOfGoogleCloudLowersNothing(t *testing.T) {
 		t.Errorf("%d for pages of the AWS console, whose mark the provider sets", got.Priority)
 	}
 }
+
+// TestKnownFromKnownNetworks: what a caller always did takes points away after
+// a week of it, and from the networks that it always did it from: whoever stole
+// the credential can ask what its owner asks.
+func TestKnownFromKnownNetworks(t *testing.T) {
+	j := New(DefaultWeights())
+	known := func(days int, fresh ...string) int {
+		f := askedAll("iam ListUsers", "iam ListRoles", "ec2 DescribeInstances", "ec2 DescribeVolumes", "rds DescribeDBInstances", "s3 ListBuckets", "eks ListClusters")
+		f.History = finding.History{Days: days, Active: days, From: "principal", NewNetworks: fresh}
+		n, _ := points(j.Judge(f), "known")
+		return n
+	}
+	if n := known(7); n >= 0 {
+		t.Errorf("after seven days: %d", n)
+	}
+	if n := known(6); n != 0 {
+		t.Errorf("after six days: %d", n)
+	}
+	if n := known(90, "192.0.2.0/24"); n != 0 {
+		t.Errorf("from a new network: %d", n)
+	}
+}

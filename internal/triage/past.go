@@ -14,7 +14,7 @@ import (
 // something, and what is known.
 const (
 	minDays   = 3
-	knownDays = 5
+	knownDays = 7
 )
 
 func (s *sheet) past(f *finding.Facts) {
@@ -95,7 +95,7 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 			s.say("pages of the console, from networks that this caller used on %d of %s", h.Active, count(h.Days, "day"))
 		}
 	}
-	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && !private {
+	if h.From == "principal" && h.Days >= knownDays && h.Active >= minDays && len(h.NewNetworks) == 0 && !private {
 		old := 0
 		for i := range f.Operations {
 			if !f.Operations[i].New {
@@ -103,14 +103,9 @@ func (s *sheet) known(f *finding.Facts, explicable float64) {
 			}
 		}
 		share := float64(old) / float64(len(f.Operations))
-		same := len(h.NewNetworks) == 0
-		if same && share >= 0.5 || share >= 0.9 {
-			from := "the same"
-			if !same {
-				from, share = "other", share/2
-			}
+		if share >= 0.5 {
 			if s.add("known", explicable*share, 1) {
-				s.say("%d of %s used before, from %s networks, on %d of %s", old, count(len(f.Operations), "operation"), from, h.Active, count(h.Days, "day"))
+				s.say("%d of %s used before, from the same networks, on %d of %s", old, count(len(f.Operations), "operation"), h.Active, count(h.Days, "day"))
 			}
 		}
 	}
