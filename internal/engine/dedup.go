@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"math/bits"
@@ -147,47 +148,77 @@ func (e *Engine) distinct(calls []call, s *keySet) []call {
 		}
 		copies = append(copies, c)
 	}
-	slices.SortFunc(copies, func(a, b call) int { return a.key.Compare(b.key) })
+	slices.SortFunc(copies, func(a, b call) int {
+		return cmp.Or(a.key.Compare(b.key), bytes.Compare(a.target[:], b.target[:]))
+	})
 	for i := 0; i < len(copies); {
 		j := i + 1
 		for j < len(copies) && copies[j].key == copies[i].key {
 			j++
 		}
 		key := copies[i].key
-		if kept := out[*s.slot(key, func(i int32) bool { return out[i].key == key })-1]; kept.shared() {
-			e.noteCopies(kept, copies[i:j])
+		kept := &out[*s.slot(key, func(i int32) bool { return out[i].key == key })-1]
+		e.joinTargets(kept, copies[i:j])
+		if kept.shared() {
+			e.noteCopies(*kept, copies[i:j])
 		}
 		i = j
 	}
 	return out
 }
 
-// compareCopies orders copies of one act, the one to keep first: the terminal
-// record of an operation, then the copy that knows its caller, then by
-// content, then by where it lies.
+// joinTargets gives a call that has copies which differ from it in nothing but
+// what was asked for a target that stands for all of theirs. Hashes of targets
+// have a seed of the run, so that which of them is less decides nothing. The
+// copies are in order of target.
+func (e *Engine) joinTargets(kept *call, copies []call) {
+	own := kept.target
+	last := own
+	for i := range copies {
+		c := &copies[i]
+		if c.target == own || c.target == last || e.compareContent(c, kept) != 0 {
+			continue
+		}
+		last = c.target
+		for k := range kept.target {
+			kept.target[k] ^= c.target[k]
+		}
+	}
+}
+
+// compareCopies orders copies of one act, the one to keep first: by content,
+// then by where it lies.
 func (e *Engine) compareCopies(a, b *call) int {
+	return cmp.Or(e.compareContent(a, b), cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
+}
+
+// compareContent orders copies of one act by all that is kept of them but
+// where they lie and which target they have, the one to keep first: the
+// terminal record of an operation, then what scores before a note, then the
+// copy that knows its caller, then the one that knows what was asked for.
+func (e *Engine) compareContent(a, b *call) int {
 	if a.rank() != b.rank() {
 		return b.rank() - a.rank()
 	}
 	if (a.windows == 0) != (b.windows == 0) {
-		return compareInt(b.windows, a.windows) // what scores goes before a note
+		return compareInt(b.windows, a.windows)
 	}
-	if a.context != b.context || a.api != b.api || a.time != b.time || a.outcome() != b.outcome() ||
-		a.reason() != b.reason() || a.region != b.region || a.id != b.id || a.target != b.target {
-		if c := e.compareContent(a, b); c != 0 {
-			return c
-		}
+	if a.context == b.context && a.api == b.api && a.time == b.time && a.answer == b.answer && a.region == b.region &&
+		a.id == b.id && a.asks() == b.asks() && a.status == b.status && a.windows == b.windows {
+		return 0 // as copies mostly are
 	}
-	return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.record, b.record))
-}
-
-func (e *Engine) compareContent(a, b *call) int {
 	ca, cb := e.contexts.at(a.context), e.contexts.at(b.context)
 	if ka, kb := vague(ca.kind), vague(cb.kind); ka != kb {
 		if ka {
 			return 1
 		}
 		return -1
+	}
+	if a.asks() != b.asks() {
+		if a.asks() {
+			return -1
+		}
+		return 1
 	}
 	if c := cmp.Or(
 		cmp.Compare(a.time, b.time), e.compareContexts(ca, cb),
@@ -198,9 +229,12 @@ func (e *Engine) compareContent(a, b *call) int {
 	}
 	if a.api != b.api {
 		x, y := e.api(a.api), e.api(b.api)
-		return cmp.Or(strings.Compare(x.Service, y.Service), strings.Compare(x.Name, y.Name))
+		if c := cmp.Or(strings.Compare(x.Service, y.Service), strings.Compare(x.Name, y.Name)); c != 0 {
+			return c
+		}
 	}
-	return 0
+	// A bit is set where the record says so: the copy that says more.
+	return cmp.Or(compareInt(b.status, a.status), compareInt(b.windows, a.windows))
 }
 
 func (e *Engine) api(id uint32) *event.API { return e.registry.At(id) }

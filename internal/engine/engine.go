@@ -172,6 +172,7 @@ type Collector struct {
 	matcher *plan.Matcher
 	links   []link
 	regions map[string]uint16
+	dense   []byte // scratch: a request without its white space
 
 	first      int64
 	notability []uint8  // by API: 0 not asked yet, 1 no, 2 yes
@@ -254,8 +255,7 @@ func (c *Collector) Add(ev *event.Event, file, record uint32) Taken {
 	if e.opts.Judge != nil && !noted && event.AsksForAll(ev.Cloud, ev.Target) {
 		t.status |= openCall
 	}
-	h := maphash.Bytes(e.targetSeed, ev.Target)
-	t.target = [6]byte{byte(h), byte(h >> 8), byte(h >> 16), byte(h >> 24), byte(h >> 32), byte(h >> 40)}
+	t.target = c.target(ev.Target)
 	c.calls.add(part, t)
 	if noted {
 		return Context

@@ -24,7 +24,7 @@ type call struct {
 	record  uint32
 	id      uint32  // symbol of the event's id; 0 where the key is the id
 	region  uint16  // number in the engine's table of regions
-	target  [6]byte // hash of what was asked for
+	target  [6]byte // hash of what was asked for; zero where that is nothing
 	answer  answer
 	status  callStatus
 	windows uint16 // bit i: window i of the engine selects it
@@ -59,6 +59,7 @@ const (
 
 func (c *call) rank() int    { return int(c.status & maxRank) }
 func (c *call) shared() bool { return c.status&sharedCall != 0 }
+func (c *call) asks() bool   { return c.target != [6]byte{} }
 
 const callSize = 56 // in memory and on disk
 

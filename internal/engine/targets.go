@@ -1,6 +1,52 @@
 package engine
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+)
+
+// target hashes what a call asked for, with a seed that no input can know:
+// who chooses what he asks for must not choose that it looks like one thing.
+// How a JSON object is laid out says nothing of what was asked for. It is zero
+// where nothing was.
+func (c *Collector) target(asked []byte) [6]byte {
+	if len(asked) > 0 && asked[0] == '{' && spaced(asked) {
+		c.dense = dense(c.dense, asked)
+		asked = c.dense
+	}
+	switch string(asked) {
+	case "", "null", "{}":
+		return [6]byte{}
+	}
+	h := maphash.Bytes(c.e.targetSeed, asked)
+	return [6]byte{byte(h), byte(h >> 8), byte(h >> 16), byte(h >> 24), byte(h >> 32), byte(h >> 40)}
+}
+
+// spaced reports whether a text has white space of JSON anywhere, in quotes or
+// not. Who indents with tabs breaks lines too. Most records are written without.
+func spaced(b []byte) bool { return bytes.IndexByte(b, ' ') >= 0 || bytes.IndexByte(b, '\n') >= 0 }
+
+// dense returns a JSON text without the white space outside its strings, in
+// space's place.
+func dense(space, text []byte) []byte {
+	out := slices.Grow(space[:0], len(text))[:len(text)]
+	n := 0
+	quoted, escaped := false, false
+	for _, c := range text {
+		if c <= ' ' && !quoted && (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+			continue
+		}
+		if c == '"' && !escaped {
+			quoted = !quoted
+		}
+		escaped = c == '\\' && !escaped
+		out[n] = c
+		n++
+	}
+	return out[:n]
+}
 
 // targetSet is the distinct pairs of API and request among some calls, with
 // marks for each. It is an open table whose entries are of the epoch in which
