@@ -6,7 +6,8 @@ import (
 )
 
 // fired is a window that fires: the calls [start, end) of its group that lie
-// in it (those that its plan selects), and its figures.
+// in it (those that its plan selects, the first of them at start), and its
+// figures.
 type fired struct {
 	start, end int
 	window     uint8
@@ -215,9 +216,13 @@ func (w *window) slide(t *tally, calls []call, dst []fired) []fired {
 // tumble cuts time into bins of the window's length, aligned to the epoch.
 func (w *window) tumble(t *tally, calls []call, dst []fired) []fired {
 	for start := 0; start < len(calls); {
+		if calls[start].windows&w.bit == 0 {
+			start++
+			continue
+		}
 		from := floor(calls[start].time, w.length)
 		end := start
-		for end < len(calls) && calls[end].time < from+w.length {
+		for end < len(calls) && calls[end].time-from < w.length {
 			if calls[end].windows&w.bit != 0 {
 				t.add(&calls[end])
 			}
