@@ -130,6 +130,7 @@ func Main(args []string, std IO) (code int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	call.BindTo(ctx, (*context.Context)(nil))
 	call.Bind(parser)
 	return result(call.Run(std, parser), std)

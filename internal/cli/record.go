@@ -85,6 +85,7 @@ func (c *recordCmd) Run(ctx context.Context, std IO) error {
 	defer remove()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("record: %w", err)

@@ -74,4 +74,19 @@ func TestCallsOfAnotherDetectionJoinNothing(t *testing.T) {
 	})
 }
 
+// Bursts at either end of the times that records may have: neither meets the
+// other, and the last bin has an end.
+func TestWindowsAtTheEndsOfTime(t *testing.T) {
+	first := time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).Sub(epoch)
+	last := time.Date(2149, 12, 31, 23, 59, 0, 0, time.UTC).Sub(epoch)
+	for _, kind := range []plan.Kind{plan.Sliding, plan.Tumbling} {
+		p := t1580()
+		p.Windows[0].Kind = kind
+		found, _ := evaluate(t, append(burst(12, 6, "u", "1", first, time.Second), burst(12, 6, "u", "1", last, time.Second)...), 1, Options{Plans: []*plan.Plan{p}})
+		if len(found) != 2 || found[0].Events != 12 || found[1].Events != 12 {
+			t.Errorf("window %v: %d findings: %+v", kind, len(found), found)
+		}
+	}
+}
+
 type fataler interface{ Fatalf(string, ...any) }

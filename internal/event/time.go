@@ -2,11 +2,13 @@ package event
 
 import "time"
 
-// The instants that nanoseconds since 1970 in an int64 can hold, in whole
-// seconds and one short of the limits so that a fraction always fits.
+// The instants that are taken for a time, in whole seconds: those of the years
+// 1900 to 2149. No log holds others but by mistake, and nanoseconds of these,
+// the difference of any two, and any two and a window of decades beside it fit
+// in an int64.
 const (
-	minUnix = -9223372036
-	maxUnix = 9223372035
+	minUnix = -2208988800
+	maxUnix = 5680281600 - 1
 )
 
 // ParseTime reads a timestamp as RFC 3339 writes it and gives nanoseconds
@@ -18,7 +20,7 @@ const (
 // which counts as UTC. Digits of the fraction beyond the ninth are cut. A leap second
 // ("23:59:60") counts as the first instant of the next minute. ok is false
 // for every other text, for dates that do not exist, and for instants before
-// 1677 or after 2262, which an int64 cannot hold.
+// 1900 or after 2149.
 func ParseTime(b []byte) (unixNano int64, ok bool) {
 	// 2006-01-02T15:04:05
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[13] != ':' || b[16] != ':' {

@@ -118,6 +118,7 @@ func TestStatement38_BadInput(t *testing.T) {
 		{"line broken", strings.Join(recs[:6], "\n") + "\n" + broken + "\n" + strings.Join(recs[6:], "\n"), 1, 7, 12},
 		{"line cut off", strings.Join(recs[:6], "\n") + "\n" + recs[6][:200] + "\n" + strings.Join(recs[6:], "\n"), 1, 7, 12},
 		{"time of the wrong type", trail(append(recs[:12:12], strings.Replace(recs[0], `"eventTime":"2024-05-06T09:00:00Z"`, `"eventTime":7`, 1))...), 1, 13, 12},
+		{"time of the last instant that an int64 holds", trail(append(recs[:12:12], strings.Replace(recs[0], "2024-05-06T09:00:00Z", "2262-04-11T23:47:15Z", 1))...), 1, 13, 12},
 		{"no time", trail(append(recs[:12:12], strings.Replace(recs[0], `"eventTime"`, `"eventTyme"`, 1))...), 1, 13, 12},
 		{"text cut off", good[:len(good)-100], 1, 12, 11},
 		{"text cut off between records", trail(recs[:11]...)[:len(trail(recs[:11]...))-2] + ",", 0, 0, 11},
