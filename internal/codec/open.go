@@ -66,7 +66,7 @@ func (o *Opener) Open(src io.Reader) (io.Reader, error) {
 		}
 		var next io.Reader
 		switch {
-		case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		case isGzip(head):
 			gz := &o.gz
 			if layers > 0 {
 				gz = new(gzip.Reader)
@@ -74,8 +74,9 @@ func (o *Opener) Open(src io.Reader) (io.Reader, error) {
 			if err := gz.Reset(in); err != nil {
 				return nil, fmt.Errorf("gzip: %w", err)
 			}
-			next = gz
-		case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+			gz.Multistream(false)
+			next = &gzipMembers{gz, in}
+		case isZstd(head):
 			if o.zstd == nil {
 				z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
 				if err != nil {
@@ -95,6 +96,51 @@ func (o *Opener) Open(src io.Reader) (io.Reader, error) {
 		}
 		// Small, so that large reads pass it by without a copy.
 		in = bufio.NewReaderSize(&guard{r: next, in: counted}, 512)
+	}
+}
+
+// isGzip reports whether a text begins like a member of gzip.
+func isGzip(head []byte) bool { return bytes.HasPrefix(head, []byte{0x1f, 0x8b}) }
+
+// isZstd reports whether a text begins like a frame of zstd, or like one of the
+// frames to be skipped that tools (pzstd) put before it.
+func isZstd(head []byte) bool {
+	return bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
+		len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18})
+}
+
+// gzipMembers reads the members of a gzip object one after the other. Zeros behind
+// the last are padding, as tapes and blocks have it.
+type gzipMembers struct {
+	gz *gzip.Reader
+	in *bufio.Reader
+}
+
+func (m *gzipMembers) Read(p []byte) (int, error) {
+	for {
+		n, err := m.gz.Read(p)
+		if err != io.EOF {
+			return n, err
+		}
+		if n > 0 {
+			return n, nil // the end is met again
+		}
+		padded := false
+		b, err := m.in.Peek(1)
+		for ; err == nil && b[0] == 0; b, err = m.in.Peek(1) {
+			padded = true
+			_, _ = m.in.Discard(1)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if padded {
+			return 0, gzip.ErrHeader
+		}
+		if err := m.gz.Reset(m.in); err != nil {
+			return 0, err
+		}
+		m.gz.Multistream(false)
 	}
 }
 

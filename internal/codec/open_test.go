@@ -46,6 +46,12 @@ func incompressible(n int) []byte {
 	return b
 }
 
+// skipped is a frame of zstd, the kind-th of the 16 kinds, that is to be
+// skipped, as pzstd writes.
+func skipped(kind byte) []byte {
+	return append([]byte{0x50 | kind, 0x2a, 0x4d, 0x18, 4, 0, 0, 0}, "skip"...)
+}
+
 func TestOpen(t *testing.T) {
 	text := []byte(strings.Repeat(`{"eventName":"ListUsers"}`+"\n", 5000))
 	half := len(text) / 2
@@ -67,6 +73,13 @@ func TestOpen(t *testing.T) {
 		{"zstd of several frames", append(zstandard(t, text[:half]), zstandard(t, text[half:])...), text},
 		{"gzip in zstd", zstandard(t, zip(t, text)), text},
 		{"zstd in gzip", zip(t, zstandard(t, text)), text},
+		{"gzip with padding", append(zip(t, text), make([]byte, 10240)...), text},
+		{"gzip with a byte of padding", append(zip(t, text), 0), text},
+		{"gzip of members with padding", bytes.Join([][]byte{zip(t, text[:half]), zip(t, text[half:]), make([]byte, 600)}, nil), text},
+		{"gzip in gzip with padding", append(zip(t, append(zip(t, text), 0, 0)), 0, 0), text},
+		{"zstd behind a frame to be skipped", append(skipped(0), zstandard(t, text)...), text},
+		{"zstd between frames to be skipped", bytes.Join([][]byte{skipped(3), zstandard(t, text[:half]), skipped(15), zstandard(t, text[half:])}, nil), text},
+		{"zstd behind a frame to be skipped in gzip", zip(t, append(skipped(0), zstandard(t, text)...)), text},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var o Opener
@@ -80,6 +93,13 @@ func TestOpen(t *testing.T) {
 					if err != nil || !bytes.Equal(got, c.want) {
 						t.Fatalf("%d bytes, err %v; want %d bytes", len(got), err, len(c.want))
 					}
+				}
+				var s Stream
+				if err := o.Attach(&s, bytes.NewReader(c.data), int64(len(c.data))); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := io.ReadAll(s.Rest()); err != nil || !bytes.Equal(got, c.want) {
+					t.Fatalf("taken whole: %d bytes, err %v; want %d bytes", len(got), err, len(c.want))
 				}
 			}
 		})
@@ -107,6 +127,7 @@ func TestOpenBroken(t *testing.T) {
 		{"second member cut off", append(bytes.Clone(whole), whole[:len(whole)/2]...), len(text) + len(text)/3, io.ErrUnexpectedEOF},
 		{"a byte flipped", flipped, 0, nil},
 		{"wrong checksum", badSum, len(text), nil},
+		{"something behind padding", append(append(bytes.Clone(whole), 0, 0, 0), "garbage that is no gzip"...), len(text), nil},
 		{"something behind it", append(bytes.Clone(whole), "garbage that is no gzip"...), len(text), nil},
 		{"zstd cut off", z[:len(z)/2], 0, io.ErrUnexpectedEOF},
 	} {
@@ -119,6 +140,13 @@ func TestOpenBroken(t *testing.T) {
 			got, err := io.ReadAll(r)
 			if err == nil || c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("err is %v", err)
+			}
+			var s Stream
+			if err := o.Attach(&s, bytes.NewReader(c.data), int64(len(c.data))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(s.Rest()); err == nil {
+				t.Error("taken whole: no error")
 			}
 			if len(got) < c.least || c.name != "a byte flipped" && c.least <= len(text) && !bytes.HasPrefix(text, got) {
 				t.Errorf("%d bytes were handed out, or others than were compressed", len(got))
@@ -148,6 +176,29 @@ func TestOpenBroken(t *testing.T) {
 	fail := errors.New("no such disk")
 	if _, err := o.Open(iotest.ErrReader(fail)); !errors.Is(err, fail) {
 		t.Errorf("a source that fails: %v", err)
+	}
+}
+
+// TestPaddingHidesNoCut: an object that is cut off is, whatever zeros follow.
+func TestPaddingHidesNoCut(t *testing.T) {
+	whole := zip(t, incompressible(5000))
+	for n := 2; n < len(whole); n += 7 {
+		data := append(bytes.Clone(whole[:n]), make([]byte, 1000)...)
+		var o Opener
+		r, err := o.Open(bytes.NewReader(data))
+		if err == nil {
+			_, err = io.ReadAll(r)
+		}
+		if err == nil {
+			t.Errorf("the first %d of %d bytes and zeros: no error", n, len(whole))
+		}
+		var s Stream
+		if err = o.Attach(&s, bytes.NewReader(data), int64(len(data))); err == nil {
+			_, err = io.ReadAll(s.Rest())
+		}
+		if err == nil {
+			t.Errorf("the first %d of %d bytes and zeros, taken whole: no error", n, len(whole))
+		}
 	}
 }
 
@@ -207,6 +258,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add(zstandard(f, text))
 	f.Add([]byte{0x1f, 0x8b, 8, 0})
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0})
+	f.Add(append(skipped(0), zstandard(f, text)...))
+	f.Add(append(zip(f, text), 0, 0, 0))
 	var o Opener
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := o.Open(bytes.NewReader(data))
@@ -214,7 +267,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		got, err := io.ReadAll(io.LimitReader(r, 64<<20))
-		packed := bytes.HasPrefix(data, []byte{0x1f, 0x8b}) || bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd})
+		packed := isGzip(data) || isZstd(data)
 		if !packed && (err != nil || !bytes.Equal(got, data)) {
 			t.Fatalf("plain bytes come out changed: %d of %d, %v", len(got), len(data), err)
 		}

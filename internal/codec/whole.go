@@ -29,12 +29,15 @@ func (o *Opener) Attach(s *Stream, src io.Reader, size int64) error {
 		return err
 	}
 	raw := o.raw.Bytes()
-	if len(raw) > wholeSize || !bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) {
+	if len(raw) > wholeSize || !isGzip(raw) {
 		// It has grown meanwhile, or is not gzip.
 		return o.stream(s, io.MultiReader(bytes.NewReader(raw), src))
 	}
 	text, err := o.inflate.Gunzip(o.text[:0], raw, textSize)
 	o.text = text
+	if n := o.inflate.Whole(); err != nil && n > 0 && len(bytes.TrimLeft(raw[n:], "\x00")) == 0 {
+		err = nil // padding, as tapes and blocks have it
+	}
 	if errors.Is(err, inflate.ErrLimit) || compressed(text) {
 		return o.stream(s, bytes.NewReader(raw))
 	}
@@ -56,5 +59,5 @@ func (o *Opener) stream(s *Stream, src io.Reader) error {
 
 // compressed reports whether a text is itself a compressed object.
 func compressed(text []byte) bool {
-	return bytes.HasPrefix(text, []byte{0x1f, 0x8b}) || bytes.HasPrefix(text, []byte{0x28, 0xb5, 0x2f, 0xfd})
+	return isGzip(text) || isZstd(text)
 }

@@ -58,6 +58,7 @@ type Decoder struct {
 	out   []byte // output, and space for more
 	op    int    // offset in out of the next byte to write
 	start int    // offset in out at which the member begins
+	whole int    // offset in src of the end of the last member that was decoded
 	limit int    // what op may reach
 
 	lit   litTable
@@ -81,7 +82,7 @@ type Decoder struct {
 // If the output is longer than limit bytes, out is its first limit bytes and
 // err is [ErrLimit].
 func (d *Decoder) Gunzip(dst, src []byte, limit int) (out []byte, err error) {
-	d.src, d.ip, d.bit, d.n = src, 0, 0, 0
+	d.src, d.ip, d.bit, d.n, d.whole = src, 0, 0, 0, 0
 	d.out, d.op, d.limit = dst[:min(cap(dst), max(limit, 0))], 0, max(limit, 0)
 	if len(src) >= 18 {
 		// The last length field is that of the only member, in most cases.
@@ -95,8 +96,10 @@ func (d *Decoder) Gunzip(dst, src []byte, limit int) (out []byte, err error) {
 		}
 	}
 	for {
-		err = d.member()
-		if err != nil || d.ip == len(src) {
+		if err = d.member(); err != nil {
+			break
+		}
+		if d.whole = d.ip; d.whole == len(src) {
 			break
 		}
 	}
@@ -104,6 +107,11 @@ func (d *Decoder) Gunzip(dst, src []byte, limit int) (out []byte, err error) {
 	d.src, d.out = nil, nil
 	return out, err
 }
+
+// Whole returns how many bytes of the object that was decoded last are members
+// that were decoded to their ends. Where there was an error, what follows them
+// is the cause.
+func (d *Decoder) Whole() int { return d.whole }
 
 // member decodes one member: header, compressed data and trailer.
 func (d *Decoder) member() error {
