@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -43,18 +44,28 @@ const (
 )
 
 // sniffHeader tells whether the text begins with a header of known columns,
-// and which byte separates them.
-func sniffHeader(text []byte) (separator byte, ok bool) {
+// and which byte separates them. brk ends lines.
+func sniffHeader(text []byte, brk byte) (separator byte, ok bool) {
 	for _, sep := range []byte{',', ';', '\t'} {
-		cells, n := record(nil, text, sep, false)
+		cells, n := record(nil, text, sep, brk, false)
 		if n == 0 { // the header goes on beyond what we see
-			cells, _ = record(nil, append(bytes.Clone(text), '\n'), sep, true)
+			cells, _ = record(nil, append(bytes.Clone(text), brk), sep, brk, true)
 		}
 		if isHeader(cells) {
 			return sep, true
 		}
 	}
 	return 0, false
+}
+
+// lineBreak returns the byte that ends the lines of a text that begins like
+// this: a line feed, or a carriage return where there is none ("CSV
+// Macintosh"). The last byte is left out, which a line feed may follow.
+func lineBreak(head []byte) byte {
+	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head[:max(0, len(head)-1)], '\r') >= 0 {
+		return '\r'
+	}
+	return '\n'
 }
 
 func isHeader(cells [][]byte) bool {
@@ -76,25 +87,25 @@ func plainColumn(cell []byte) string {
 // break, or 0 if the record does not end within text. With lines set, a line
 // break ends a record even inside quotes. Cells are views into text, or into
 // new memory where quotes had to be taken out.
-func record(cells [][]byte, text []byte, sep byte, lines bool) (_ [][]byte, n int) {
+func record(cells [][]byte, text []byte, sep, brk byte, lines bool) (_ [][]byte, n int) {
 	pos := 0
 	for {
 		var cell []byte
 		if pos < len(text) && text[pos] == '"' {
 			var ok bool
-			if cell, pos, ok = quoted(text, pos+1, lines); !ok {
+			if cell, pos, ok = quoted(text, pos+1, brk, lines); !ok {
 				return cells, 0
 			}
 		}
 		start := pos
-		for pos < len(text) && text[pos] != sep && text[pos] != '\n' {
+		for pos < len(text) && text[pos] != sep && text[pos] != brk {
 			pos++
 		}
 		if pos == len(text) {
 			return cells, 0
 		}
 		tail := text[start:pos]
-		if text[pos] == '\n' {
+		if text[pos] == brk {
 			tail = bytes.TrimSuffix(tail, []byte("\r"))
 		}
 		switch {
@@ -106,7 +117,7 @@ func record(cells [][]byte, text []byte, sep byte, lines bool) (_ [][]byte, n in
 		if len(cells) < maxColumns {
 			cells = append(cells, cell)
 		}
-		if text[pos] == '\n' {
+		if text[pos] == brk {
 			return cells, pos + 1
 		}
 		pos++
@@ -114,12 +125,12 @@ func record(cells [][]byte, text []byte, sep byte, lines bool) (_ [][]byte, n in
 }
 
 // quoted reads a quoted cell whose opening quote lies before pos.
-func quoted(text []byte, pos int, lines bool) (cell []byte, end int, ok bool) {
+func quoted(text []byte, pos int, brk byte, lines bool) (cell []byte, end int, ok bool) {
 	start, doubled := pos, false
 	for {
 		i := bytes.IndexByte(text[pos:], '"')
 		if lines {
-			if j := bytes.IndexByte(text[pos:], '\n'); j >= 0 && (i < 0 || j < i) {
+			if j := bytes.IndexByte(text[pos:], brk); j >= 0 && (i < 0 || j < i) {
 				cell = bytes.TrimSuffix(text[start:pos+j], []byte("\r"))
 				if cell == nil {
 					cell = []byte{}
@@ -148,13 +159,15 @@ func quoted(text []byte, pos int, lines bool) (cell []byte, end int, ok bool) {
 type table struct {
 	w      window
 	sep    byte
+	brk    byte // ends lines; 0 before the first
 	drop   bool // the line at hand was too long: what is left of it is no row
 	lines  bool // quotes were found broken: a line is a row from there on
 	cells  [][]byte
 	header [][]byte // names, with JSON quotes
 	first  []byte   // the header as it stands
 	json   []byte
-	sure   int // rows since the last that left a date's order open
+	open   bool // no line break ends the row at hand
+	sure   int  // rows since the last that left a date's order open
 }
 
 func readCSV(open func() io.Reader, yield func(Row) error) error {
@@ -164,35 +177,47 @@ func readCSV(open func() io.Reader, yield func(Row) error) error {
 	}
 	t := table{w: window{r: open()}}
 	return t.each(func(raw []byte, offset int64, err error) error {
-		if err != nil {
-			return yield(Row{Raw: raw, Offset: offset, Err: err})
+		row := Row{Raw: raw, Offset: offset, Err: err, Open: t.open}
+		if err == nil {
+			if t.json, row.Err = t.object(t.json[:0], order); row.Err == nil {
+				row.JSON = t.json
+			}
 		}
-		if t.json, err = t.object(t.json[:0], order); err != nil {
-			return yield(Row{Raw: raw, Offset: offset, Err: err})
-		}
-		return yield(Row{JSON: t.json, Raw: raw, Offset: offset})
+		return yield(row)
 	})
 }
 
 // each walks the records after the header. raw is without the line break.
 func (t *table) each(row func(raw []byte, offset int64, err error) error) error {
-	for {
+	t.begin()
+	for rows := 0; ; rows++ {
 		raw, err := t.next()
-		if raw == nil {
+		switch {
+		case raw != nil:
+		case t.w.err == nil && t.header == nil && len(t.w.rest()) > 0:
+			return errNoHeader
+		case t.w.err == nil && rows == 1 && bytes.ContainsAny(t.first, "\r\n"):
+			return errAllHeader
+		default:
 			return t.w.err
 		}
+		t.open = raw[len(raw)-1] != t.brk
 		at := t.w.offset()
-		t.w.pos += len(raw)
+		size := len(raw)
+		t.w.pos += size
 		raw = bytes.TrimRight(raw, "\r\n")
-		if at == 0 {
-			raw = bytes.TrimPrefix(raw, bom)
-		}
 		switch {
 		case len(raw) == 0:
+		case err != nil && t.header == nil:
+			return errNoHeader
 		case err != nil:
 			if err := row(raw, at, err); err != nil {
 				return err
 			}
+		case t.header == nil && !isHeader(t.cells):
+			return errNoHeader
+		case t.header == nil && !t.lines && t.swallows():
+			t.lines, t.w.pos = true, t.w.pos-size
 		case t.header == nil || !bytes.Equal(raw, t.first) && isHeader(t.cells):
 			t.name(raw)
 		case bytes.Equal(raw, t.first): // files put together repeat it
@@ -204,6 +229,46 @@ func (t *table) each(row func(raw []byte, offset int64, err error) error) error 
 	}
 }
 
+// What keeps a table from being read at all.
+var (
+	errNoHeader  = errors.New("the header cannot be read, and so no row")
+	errAllHeader = errors.New("the header takes in all rows")
+)
+
+// swallows reports whether the header at hand takes in what comes after it,
+// since a quote of it was not closed where it should be: no name is as long as
+// a few rows, and a table is seldom a header alone.
+func (t *table) swallows() bool {
+	for _, c := range t.cells {
+		if bytes.IndexByte(c, t.brk) >= 0 && (len(c) > maxColumnName || t.w.pos == t.w.end && t.w.eof) {
+			return true
+		}
+	}
+	return false
+}
+
+// begin passes over a byte order mark and blank lines before the header, and
+// finds out what ends lines.
+func (t *table) begin() {
+	for {
+		head := t.w.rest()
+		if t.w.offset() == 0 && bytes.HasPrefix(head, bom) {
+			t.w.pos += len(bom)
+			continue
+		}
+		text := bytes.TrimLeft(head, " \t\r\n")
+		// Of the line that the header begins on, white space may be its first cell.
+		t.w.pos += bytes.LastIndexAny(head[:len(head)-len(text)], "\r\n") + 1
+		if bytes.IndexByte(text, '\n') >= 0 || len(text) >= sniffed && lineBreak(text) == '\r' || !t.w.more() {
+			t.brk = lineBreak(text)
+			return
+		}
+	}
+}
+
+// sniffed is how much of a text tells its kind.
+const sniffed = 4 << 10
+
 // next splits the next record into cells and returns it with its line break;
 // nil at the end.
 func (t *table) next() ([]byte, error) {
@@ -212,20 +277,20 @@ func (t *table) next() ([]byte, error) {
 			t.dropLine()
 		}
 		text := t.w.rest()
-		if t.w.offset() == 0 && len(text) >= len(bom) {
-			text = bytes.TrimPrefix(text, bom)
-		}
-		skipped := len(t.w.rest()) - len(text)
 		if t.header == nil && t.sep == 0 && len(text) > 0 {
-			if sep, ok := sniffHeader(text); ok {
+			if sep, ok := sniffHeader(text, t.brk); ok {
 				t.sep = sep
 			}
 		}
 		if t.sep != 0 && len(text) > 0 {
-			cells, n := record(t.cells[:0], text, t.sep, t.lines)
+			cells, n := record(t.cells[:0], text, t.sep, t.brk, t.lines)
 			t.cells = cells
+			if t.header == nil && n == len(text) && n < MaxRow && !t.w.eof {
+				t.w.more() // whether anything follows says what the header is
+				continue
+			}
 			if n > 0 {
-				return t.w.rest()[:skipped+n], nil
+				return text[:n], nil
 			}
 		}
 		if t.w.more() {
@@ -237,13 +302,17 @@ func (t *table) next() ([]byte, error) {
 		}
 		// The last line has no line break, or a quote was never closed.
 		if t.w.eof {
-			if cells, n := record(t.cells[:0], append(bytes.Clone(text), '\n'), t.sep, t.lines); n > 0 {
+			if cells, n := record(t.cells[:0], append(bytes.Clone(text), t.brk), t.sep, t.brk, t.lines); n > 0 {
 				t.cells = cells
 				return text, nil
 			}
 		}
+		if t.header == nil && !t.lines {
+			t.lines = true
+			continue
+		}
 		t.lines = true
-		if n := bytes.IndexByte(text, '\n') + 1; n > 0 {
+		if n := bytes.IndexByte(text, t.brk) + 1; n > 0 {
 			return text[:n], fmt.Errorf("quotes do not match")
 		}
 		t.drop = true
@@ -254,7 +323,7 @@ func (t *table) next() ([]byte, error) {
 // dropLine passes over what is left of a line that was too long.
 func (t *table) dropLine() {
 	for {
-		if n := bytes.IndexByte(t.w.rest(), '\n') + 1; n > 0 {
+		if n := bytes.IndexByte(t.w.rest(), t.brk) + 1; n > 0 {
 			t.w.pos += n
 			break
 		}

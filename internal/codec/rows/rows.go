@@ -34,6 +34,9 @@ type Row struct {
 	Raw []byte
 	// Offset is where Raw lies in the file; for Parquet the number of the row.
 	Offset int64
+	// Open is set where nothing but the end of the text ends the row: of a text
+	// that is cut off, that may be inside it.
+	Open bool
 	// Err says why the row could not be read; JSON is then nil.
 	Err error
 }
@@ -58,7 +61,7 @@ func Sniff(head []byte) Kind {
 	if looksLikeYAML(text) {
 		return YAML
 	}
-	if _, ok := sniffHeader(text); ok {
+	if _, ok := sniffHeader(text, lineBreak(text)); ok {
 		return CSV
 	}
 	return None

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,30 @@ func TestCSV(t *testing.T) {
 		{"a column name without end", "eventName,eventSource," + strings.Repeat("x", 5000) + "\na,b,c\n", []got{
 			{JSON: `{"eventName":"a","eventSource":"b","` + strings.Repeat("x", maxColumnName) + `":"c"}`, Raw: "a,b,c", Offset: 5023}}},
 		{"header alone", "eventName,eventSource\n", nil},
+		{"blank lines before the header", "\n \t\r\n\neventName,eventSource\na,b\n", []got{
+			{JSON: `{"eventName":"a","eventSource":"b"}`, Raw: "a,b", Offset: 28}}},
+		{"BOM and a blank line", "\xef\xbb\xbf\neventName,eventSource\na,b\n", []got{
+			{JSON: `{"eventName":"a","eventSource":"b"}`, Raw: "a,b", Offset: 26}}},
+		{"a blank line, and a first column without a name", "\n\teventName\teventSource\nx\ta\tb\n", []got{
+			{JSON: `{"":"x","eventName":"a","eventSource":"b"}`, Raw: "x\ta\tb", Offset: 24}}},
+		{"carriage returns", "eventName,eventSource\ra,b\r\r\"c\rd\",e\rf,g", []got{
+			{JSON: `{"eventName":"a","eventSource":"b"}`, Raw: "a,b", Offset: 22},
+			{JSON: `{"eventName":"c\rd","eventSource":"e"}`, Raw: "\"c\rd\",e", Offset: 27},
+			{JSON: `{"eventName":"f","eventSource":"g"}`, Raw: "f,g", Offset: 35}}},
+		{"blank lines of carriage returns", "\xef\xbb\xbf\r\reventName,eventSource\ra,b\r", []got{
+			{JSON: `{"eventName":"a","eventSource":"b"}`, Raw: "a,b", Offset: 27}}},
+		{"carriage returns behind blank lines of line feeds", "\n\neventName,eventSource\ra,b\r", []got{
+			{JSON: `{"eventName":"a","eventSource":"b"}`, Raw: "a,b", Offset: 24}}},
+		{"carriage returns and a wide header", "eventName,eventSource," + strings.Repeat("x,", 3000) + "\ra,b\r", []got{
+			{JSON: `{"eventName":"a","eventSource":"b"}`, Raw: "a,b", Offset: 6023}}},
+		{"a quote of the header never closed", "eventName,eventSource,\"x\na,b,c\n", []got{
+			{JSON: `{"eventName":"a","eventSource":"b","x":"c"}`, Raw: "a,b,c", Offset: 25}}},
+		{"a quote of the header closed by the last row", "eventName,eventSource,\"x\na,b,c\nd,e,\"f\"\n", []got{
+			{JSON: `{"eventName":"a","eventSource":"b","x":"c"}`, Raw: "a,b,c", Offset: 25},
+			{JSON: `{"eventName":"d","eventSource":"e","x":"f"}`, Raw: "d,e,\"f\"", Offset: 31}}},
+		{"a quote of the header closed far on", "eventName,eventSource,\"x\n" + strings.Repeat("\n", 300) + "d,e,\"f\"\na,b,c\n", []got{
+			{JSON: `{"eventName":"d","eventSource":"e","x":"f"}`, Raw: "d,e,\"f\"", Offset: 325},
+			{JSON: `{"eventName":"a","eventSource":"b","x":"c"}`, Raw: "a,b,c", Offset: 333}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if k := Sniff([]byte(c.in)); k != CSV {
@@ -119,6 +144,48 @@ func TestCSV(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A table of which no row can be read is an error, never an empty table.
+func TestCSVWithoutHeader(t *testing.T) {
+	for in, want := range map[string]error{
+		"":                      nil,
+		" \n\n":                 nil,
+		"eventName,eventSource": nil,
+		"foo,bar\n1,2\n":        errNoHeader,
+		"foo,bar":               errNoHeader,
+		"eventID,eventName,eventSource\ra,b,c\r\n": errAllHeader,
+	} {
+		if out, err := read(t, CSV, []byte(in)); err != want || len(out) > 0 {
+			t.Errorf("%q: %v, %v; want %v", in, out, err, want)
+		}
+	}
+}
+
+// The row that the text may end inside is marked, and no other.
+func TestOpenRows(t *testing.T) {
+	for _, c := range []struct {
+		kind Kind
+		in   string
+		want []bool
+	}{
+		{CSV, "eventName,eventSource\na,b\nc,d\n", []bool{false, false}},
+		{CSV, "eventName,eventSource\na,b\nc,d", []bool{false, true}},
+		{CSV, "eventName,eventSource\na,b\n\"c,d", []bool{false, true}},
+		{CSV, "eventName,eventSource\ra,b\rc", []bool{false, true}},
+		{YAML, "insertId: a\nlogName: b\n---\ninsertId: c\n---\n", []bool{false, false}},
+		{YAML, "insertId: a\nlogName: b\n---\ninsertId: c\n", []bool{false, true}},
+		{YAML, "insertId: a\nlogName: b\n---\ninsertId: c", []bool{false, true}},
+	} {
+		var got []bool
+		err := Read(c.kind, strings.NewReader(c.in), int64(len(c.in)), func(r Row) error {
+			got = append(got, r.Open)
+			return nil
+		})
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%v %q: %v, %v; want %v", c.kind, c.in, got, err, c.want)
+		}
 	}
 }
 
@@ -437,10 +504,11 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("eventName,eventSource\na,\"b\"\"\nc\"\n"))
 	f.Add([]byte("\"TimeGenerated [UTC]\",EventName,EventSource\r\n\"1/2/2025, 01:02:03 AM\",x,\"y\r\n"))
 	f.Add([]byte("\xef\xbb\xbfeventName;eventSource\n;;;\n\"\n\"\"\"\n"))
+	f.Add([]byte("\n\neventName,eventSource,\"x\ra,b\r\r\"c\rd\",e"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		Sniff(in)
 		out, err := read(t, CSV, in)
-		if err != nil {
+		if err != nil && (err != errNoHeader && err != errAllHeader || len(out) > 0) {
 			t.Fatal(err)
 		}
 		last := int64(-1)

@@ -52,10 +52,10 @@ func readYAML(r io.Reader, yield func(Row) error) error {
 	var out []byte
 	doc := 0 // bytes of the document at hand, from w.pos
 	overlong := false
-	flush := func() error {
+	flush := func(open bool) error {
 		raw := bytes.TrimSpace(bytes.TrimPrefix(w.buf[w.pos:w.pos+doc], bom))
 		at := w.offset()
-		row := Row{Raw: raw, Offset: at}
+		row := Row{Raw: raw, Offset: at, Open: open}
 		switch {
 		case overlong:
 			row.Err = errTooLong
@@ -83,7 +83,7 @@ func readYAML(r io.Reader, yield func(Row) error) error {
 			// text up to the next marker.
 			if !overlong {
 				overlong = true
-				if err := flush(); err != nil {
+				if err := flush(false); err != nil {
 					return err
 				}
 			}
@@ -100,7 +100,7 @@ func readYAML(r io.Reader, yield func(Row) error) error {
 			continue
 		}
 		if !overlong {
-			if err := flush(); err != nil {
+			if err := flush(n == 0); err != nil {
 				return err
 			}
 		}
