@@ -56,7 +56,7 @@ func expand(args []string, stdin io.Reader) (files []input, problems []finding.P
 		}
 		paths := []string{arg}
 		if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
-			matches, err := glob(arg)
+			matches, err := glob(arg, lost)
 			if err != nil {
 				lost(arg, fmt.Errorf("bad pattern: %w", err))
 				continue
@@ -106,8 +106,9 @@ func Find(args []string, file os.FileInfo) (name string, named bool) {
 }
 
 // glob is [filepath.Glob] in which ** stands for any number of folders, none
-// included. Links to folders are not followed below it.
-func glob(pattern string) (matches []string, err error) {
+// included. Links to folders are not followed below it. Of what lies below it
+// and cannot be read, lost is told: something may have matched there.
+func glob(pattern string, lost func(string, error)) (matches []string, err error) {
 	parts := strings.Split(filepath.ToSlash(pattern), "/")
 	deep := slices.Index(parts, "**")
 	if deep < 0 {
@@ -124,11 +125,17 @@ func glob(pattern string) (matches []string, err error) {
 		}
 	}
 	for _, root := range roots {
+		if info, err := os.Stat(root); err == nil && !info.IsDir() {
+			continue
+		}
 		// The separator makes a link that is named stand for its folder.
 		_ = filepath.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error {
 			rel, e := filepath.Rel(root, p)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				lost(p, err)
+			}
 			if err != nil || e != nil || rel == "." {
-				return nil // what cannot be read matches nothing
+				return nil
 			}
 			if !matchesBelow(parts[deep:], strings.Split(filepath.ToSlash(rel), "/")) {
 				return nil

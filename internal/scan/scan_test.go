@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,54 @@ func TestStatement38_BadInput(t *testing.T) {
 				t.Errorf("%d findings", n)
 			}
 		})
+	}
+}
+
+// TestCutTables: of a table or YAML that is cut off or damaged, what comes before
+// is read, and the row that the damage lies in is lost and named.
+func TestCutTables(t *testing.T) {
+	const n = 1500 // some blocks of zstd
+	var csv, yaml strings.Builder
+	csv.WriteString("eventID,eventTime,eventName,eventSource,userIdentityType,userIdentityArn,userAgent\n")
+	rng := rand.New(rand.NewSource(4))
+	for i := range n {
+		b := make([]byte, 200)
+		for j := range b {
+			b[j] = 'a' + byte(rng.Intn(26))
+		}
+		fmt.Fprintf(&csv, "%s,2024-05-06T09:00:00Z,ListUsers,iam.amazonaws.com,IAMUser,arn:aws:iam::111122223333:user/ada,%s\n", uuid(i), b)
+		fmt.Fprintf(&yaml, "---\ninsertId: id%d\nlogName: projects/p/logs/cloudaudit.googleapis.com%%2Factivity\nprotoPayload:\n  '@type': type.googleapis.com/google.cloud.audit.AuditLog\n"+
+			"  serviceName: compute.googleapis.com\n  methodName: v1.compute.instances.list\n  requestMetadata:\n    callerSuppliedUserAgent: %s\ntimestamp: '2024-05-06T09:00:00Z'\n", i, b)
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, text := range map[string]string{"CSV": csv.String(), "YAML": yaml.String()} {
+		for name, packed := range map[string]string{"gzip": zip(t, text), "zstd": string(enc.EncodeAll([]byte(text), nil)), "gzip in gzip": zip(t, zip(t, text))} {
+			whole := scanText(t, packed)
+			if counts(t, whole, n, n, 0, 0); whole.Lost() {
+				t.Errorf("%s in %s: %v", kind, name, whole.Report.Summary.Problems)
+			}
+			if name == "gzip" {
+				if padded := scanText(t, packed+strings.Repeat("\x00", 512)); padded.Lost() || padded.Report.Summary.Events != n {
+					t.Errorf("%s with padding: %d events, %v", kind, padded.Report.Summary.Events, padded.Report.Summary.Problems)
+				}
+			}
+			s := scanText(t, packed[:len(packed)*3/4]).Report.Summary
+			if s.Events < n/4 || s.Unparsed != 1 || s.Skipped != 0 || s.ProblemsTotal != 2 {
+				t.Errorf("%s cut off in %s: %d events, %d unparsed, problems %v", kind, name, s.Events, s.Unparsed, s.Problems)
+				continue
+			}
+			if inside, file := s.Problems[0], s.Problems[1]; inside.Record != s.Events+1 || inside.Reason != errInside || file.Record != 0 || !strings.Contains(file.Reason, "cut off") {
+				t.Errorf("%s cut off in %s: problems %v", kind, name, s.Problems)
+			}
+		}
+		badSum := []byte(zip(t, text))
+		badSum[len(badSum)-6] ^= 1
+		if s := scanText(t, string(badSum)).Report.Summary; s.Events < n-1 || s.ProblemsTotal == 0 {
+			t.Errorf("%s with a wrong checksum: %d events, problems %v", kind, s.Events, s.Problems)
+		}
 	}
 }
 
@@ -377,6 +426,7 @@ func TestPaths(t *testing.T) {
 		{"a pattern of any depth that names a folder", []string{"**/b"}, 1, 3, 0},
 		{"all of any depth", []string{"a/**"}, 2, 15, 0},
 		{"a pattern of any depth below a pattern", []string{"[a]/**/b/*", "c*"}, 2, 5, 0},
+		{"a pattern of any depth below files too", []string{"[ac]*/**/*.log"}, 1, 3, 0},
 		{"a pattern of any depth below a link", []string{"link/**/*.log"}, 1, 3, 0},
 		{"a pattern of any depth without a match", []string{"a/**/*.nothing", "c.json"}, 1, 2, 1},
 		{"a broken pattern of any depth", []string{"**/[", "c.json"}, 1, 2, 1},
@@ -404,6 +454,57 @@ func TestPaths(t *testing.T) {
 	if _, err := Run(context.Background(), options(t, empty)); !errors.Is(err, ErrNothing) || err.Error() != "no file to read in "+empty {
 		t.Errorf("nothing in a folder: %v", err)
 	}
+}
+
+// A folder below a pattern that cannot be read is told of. This one's path is
+// longer than the system takes.
+func TestPatternOverWhatCannotBeRead(t *testing.T) {
+	dir := folder(t, map[string]string{"a.json": lines(burst(0, 12, 6, time.Second, call{User: "ada"}))})
+	t.Chdir(dir)
+	for range 20 {
+		name := strings.Repeat("d", 250)
+		if err := os.Mkdir(name, 0o700); err != nil {
+			t.Skip("no folder as deep here:", err)
+		}
+		if err := os.Chdir(name); err != nil {
+			t.Skip("no folder as deep here:", err)
+		}
+	}
+	t.Chdir(dir)
+	for _, pattern := range []string{"**/*.json", "**"} {
+		s := run(t, options(t, pattern)).Report.Summary
+		if s.Events != 12 || s.ProblemsTotal != 1 || !strings.HasPrefix(s.Problems[0].File, "dddd") {
+			t.Errorf("%s: %d events, %d problems", pattern, s.Events, s.ProblemsTotal)
+		}
+	}
+}
+
+// What lies deeper in envelopes than is looked is lost, and not something else.
+func TestNestedTooDeep(t *testing.T) {
+	rec := texts(burst(0, 1, 1, time.Second, call{User: "ada"}))[0]
+	for depth := range 10 {
+		t.Run(fmt.Sprint(depth), func(t *testing.T) {
+			text := rec
+			for range depth {
+				text = `{"message":` + strconv.Quote(text) + `}`
+			}
+			res := scanText(t, text)
+			if depth <= maxDepth {
+				counts(t, res, 1, 1, 0, 0)
+				return
+			}
+			counts(t, res, 1, 0, 0, 1)
+			if p := res.Report.Summary.Problems; len(p) != 1 || p[0].Reason != "envelopes nested too deep" {
+				t.Errorf("problems %v", p)
+			}
+		})
+	}
+	// An object that is no envelope is at the limit what it is elsewhere.
+	text := `{"level":"info","note":"no event, and long enough to be one"}`
+	for range maxDepth {
+		text = `{"message":` + strconv.Quote(text) + `}`
+	}
+	counts(t, scanText(t, text), 1, 0, 1, 0)
 }
 
 // TestInterrupted: a scan ends when it is told to, also inside a file.

@@ -150,30 +150,60 @@ func looksLikeJSON(head []byte) bool {
 
 // rows reads a table or YAML, one row a record.
 func (r *reader) rows(kind rows.Kind, s *codec.Stream) error {
-	tmp, size, err := spool(s.Rest())
+	rest := upToError{r: s.Rest()}
+	tmp, size, err := spool(&rest)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp)
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
 	f, err := os.Open(tmp)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	r.bytes = size
-	return rows.Read(kind, f, size, func(row rows.Row) error {
+	err = rows.Read(kind, f, size, func(row rows.Row) error {
 		r.raw, r.offset = row.Raw, row.Offset
-		if row.Err != nil {
+		switch {
+		case row.Open && rest.err != nil:
+			r.broken(errInside)
+			return r.ctx.Err()
+		case row.Err != nil:
 			r.broken(row.Err.Error())
-			return nil
+			return r.ctx.Err()
 		}
 		if row.Raw == nil {
 			r.raw = row.JSON
 		}
 		r.peeler.Reset()
 		r.text(row.JSON, 0)
-		return nil
+		return r.ctx.Err()
 	})
+	if rest.err != nil {
+		return rest.err // which says more than what comes of it
+	}
+	return err
+}
+
+// errInside is the reason of a record that a text ends inside.
+const errInside = "the text ends inside the record"
+
+// upToError reads what r has before an error as if it ended there, and keeps
+// the error.
+type upToError struct {
+	r   io.Reader
+	err error
+}
+
+func (u *upToError) Read(p []byte) (int, error) {
+	n, err := u.r.Read(p)
+	if err != nil && err != io.EOF {
+		u.err, err = err, io.EOF
+	}
+	return n, err
 }
 
 // records reads every record of a text. depth is 0 for a file and grows with
@@ -200,7 +230,7 @@ func (r *reader) records(s *codec.Stream, depth int) {
 			s.Resync()
 		case v == event.Truncated:
 			r.setRaw(depth, b)
-			r.broken("the text ends inside the record")
+			r.broken(errInside)
 			s.Resync()
 		case n == 0 && v == event.Broken:
 			r.setRaw(depth, b)
@@ -285,32 +315,30 @@ func (r *reader) foreign(raw []byte, depth int) {
 		r.skip(event.OtherLog)
 		return
 	}
-	if depth < maxDepth {
-		result, _ := r.peeler.Peel(raw, func(inner []byte) error {
-			r.nested(inner, depth)
-			return nil
-		})
-		for range result.Lost {
+	result, _ := r.peeler.Peel(raw, func(inner []byte) error {
+		r.nested(inner, depth)
+		return nil
+	})
+	for range result.Lost {
+		r.broken("the contents of the " + result.Kind + " envelope cannot be read")
+	}
+	for range result.Other {
+		r.skip(event.OtherLog)
+	}
+	switch result.Verdict {
+	case event.Decoded:
+		if r.wrapped != nil && result.Emitted > 0 {
+			r.wrapped(result.Kind)
+		}
+		return
+	case event.Skipped:
+		r.skip(result.Log)
+		return
+	case event.Broken:
+		if result.Lost == 0 {
 			r.broken("the contents of the " + result.Kind + " envelope cannot be read")
 		}
-		for range result.Other {
-			r.skip(event.OtherLog)
-		}
-		switch result.Verdict {
-		case event.Decoded:
-			if r.wrapped != nil && result.Emitted > 0 {
-				r.wrapped(result.Kind)
-			}
-			return
-		case event.Skipped:
-			r.skip(result.Log)
-			return
-		case event.Broken:
-			if result.Lost == 0 {
-				r.broken("the contents of the " + result.Kind + " envelope cannot be read")
-			}
-			return
-		}
+		return
 	}
 	if len(raw) >= minEvent {
 		if t := r.shapes.Recognise(raw); t != nil {
@@ -381,13 +409,13 @@ func (r *reader) convert(t *shape.Table, raw []byte) {
 func (r *reader) nested(text []byte, depth int) { r.text(text, depth+1) }
 
 func (r *reader) text(text []byte, depth int) {
-	if depth > maxDepth {
-		r.broken("envelopes nested too deep")
-		return
-	}
 	i := jsonscan.Space(text, 0)
 	if i == len(text) || text[i] != '{' && text[i] != '[' && text[i] != '"' {
 		r.skip(event.OtherLog)
+		return
+	}
+	if depth > maxDepth { // whatever it is, an event may be in it
+		r.broken("envelopes nested too deep")
 		return
 	}
 	s := &r.streams[max(depth, 1)]
