@@ -101,6 +101,9 @@ func (d *decoder) Decode(b []byte, ev *event.Event) (int, event.Verdict) {
 	ev.Endpoint = r.endpoint
 	ev.Target = r.params
 	ev.API = d.api(r.source, r.name)
+	if ev.API.Log == event.CloudTrailData && r.classless() {
+		ev.Log = event.CloudTrailData
+	}
 	d.key(r, b[:n], ev)
 	d.result(r, ev)
 	ev.Defer(d)
@@ -176,7 +179,8 @@ func (r *record) looksLike() bool {
 }
 
 // class tells the log class from the category; records before version 1.07
-// have none and are management events unless they say otherwise.
+// have none, and are management events unless they or the catalogue say
+// otherwise ([record.classless]).
 func (r *record) class() (event.Log, event.Verdict) {
 	switch {
 	case r.hasDigest:
@@ -191,10 +195,17 @@ func (r *record) class() (event.Log, event.Verdict) {
 		return event.CloudTrailData, event.Decoded
 	case string(r.category) == "NetworkActivity":
 		return event.CloudTrailNetwork, event.Decoded
-	case r.category == nil && isFalse(r.management):
+	case len(r.category) == 0 && isFalse(r.management):
 		return event.CloudTrailData, event.Decoded
 	}
 	return event.CloudTrailManagement, event.Decoded
+}
+
+// classless reports whether nothing in a record tells data from management
+// events. That is so before version 1.06 and in tables whose columns end at
+// vpcEndpointId, as most do that Athena reads; there the API alone tells.
+func (r *record) classless() bool {
+	return len(r.category) == 0 && !isTrue(r.management) && !isFalse(r.management)
 }
 
 // key identifies the act. Copies in two accounts share sharedEventID and

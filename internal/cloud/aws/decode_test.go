@@ -271,6 +271,37 @@ func TestStatement37_NotEvents(t *testing.T) {
 	}
 }
 
+// TestClassless: the log class is what the record says; where it says
+// nothing, what the catalogue says of the API, and management where that has
+// none.
+func TestClassless(t *testing.T) {
+	_, d := newDecoder(t)
+	for _, c := range []struct {
+		source, name, category, management string
+		want                               event.Log
+	}{
+		{"s3", "ListObjects", "", "", event.CloudTrailData},
+		{"s3", "HeadBucket", "", "", event.CloudTrailData},
+		{"s3", "GetObject", `""`, `""`, event.CloudTrailData},
+		{"s3", "ListObjects", "null", "null", event.CloudTrailData},
+		{"s3", "ListBuckets", "", "", event.CloudTrailManagement},
+		{"s3", "ListWonders", "", "", event.CloudTrailManagement},
+		{"s3", "ListObjects", "", "true", event.CloudTrailManagement},
+		{"s3", "ListObjects", `"Management"`, "", event.CloudTrailManagement},
+		{"s3", "ListObjects", `"NetworkActivity"`, "", event.CloudTrailNetwork},
+		{"s3", "ListWonders", "", "false", event.CloudTrailData},
+		{"s3", "ListWonders", `""`, `"False"`, event.CloudTrailData},
+		{"s3", "ListBuckets", `"Data"`, "", event.CloudTrailData},
+	} {
+		var ev event.Event
+		in := rec(user, "eventVersion", `"1.05"`, "eventSource", `"`+c.source+`.amazonaws.com"`, "eventName", `"`+c.name+`"`,
+			"eventCategory", c.category, "managementEvent", c.management)
+		if _, v := decode(d, []byte(in), &ev); v != event.Decoded || ev.Log != c.want {
+			t.Errorf("%s %s with category %s and management %s: verdict %d, %s, want %s", c.source, c.name, c.category, c.management, v, ev.Log, c.want)
+		}
+	}
+}
+
 func TestGrant(t *testing.T) {
 	_, d := newDecoder(t)
 	var ev event.Event
