@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"reflect"
+	"strings"
 	"testing"
 
 	"vedette/internal/event"
@@ -121,7 +122,7 @@ func TestNothingRead(t *testing.T) {
 }
 
 // TestEveryClassHasAdvice: whatever the verdict on a log class, something is
-// said of it.
+// said of it, and the services whose reads are seen only where there are some.
 func TestEveryClassHasAdvice(t *testing.T) {
 	list, err := loadAdvice()
 	if err != nil {
@@ -131,8 +132,12 @@ func TestEveryClassHasAdvice(t *testing.T) {
 		for _, l := range logsOf(cloud) {
 			for _, seen := range []tally{{}, {writes: 1}, {reads: 1}} {
 				s := &sight{logs: map[event.Log]tally{l: seen}, readingFrom: map[event.Log][]string{}}
-				if seen.verdict() == NotSeen && list.of(l, s) == nil && l != event.GCPSystemEvent {
+				a := list.of(l, s)
+				if seen.verdict() == NotSeen && a == nil && l != event.GCPSystemEvent {
 					t.Errorf("%s: nothing is said where it is %s", l, seen.verdict())
+				}
+				if a != nil && seen.reads == 0 && strings.Contains(a.Blind, "{services}") {
+					t.Errorf("%s names services where it is %s", a.ID, seen.verdict())
 				}
 			}
 		}

@@ -127,6 +127,58 @@ func TestStatement34_35_36_SixTrails(t *testing.T) {
 	}
 }
 
+// object is a CloudTrail record of a call on objects in S3, as version 1.05
+// has it; more are further members.
+func object(n int, name, more string) string {
+	return fmt.Sprintf(`{"eventVersion":"1.05","userIdentity":{"type":"IAMUser","principalId":"AIDAada","arn":"arn:aws:iam::111122223333:user/ada","accountId":"111122223333","userName":"ada"},`+
+		`"eventTime":"2024-05-06T09:00:%02dZ","eventSource":"s3.amazonaws.com","eventName":"%s","awsRegion":"eu-west-1","sourceIPAddress":"198.51.100.7","userAgent":"aws-cli",`+
+		`"eventID":"11111111-2222-4333-8444-0000000000%02d","eventType":"AwsApiCall","recipientAccountId":"111122223333"%s}`, n, name, n, more)
+}
+
+// TestClasslessDataEvents: what records show that do not say whether they are
+// data or management events is booked as what it is.
+func TestClasslessDataEvents(t *testing.T) {
+	var rows strings.Builder
+	rows.WriteString("eventversion,useridentity,eventtime,eventsource,eventname,awsregion,sourceipaddress,useragent,eventid,eventtype,readonly,recipientaccountid,vpcendpointid\n")
+	for i := range 4 {
+		fmt.Fprintf(&rows, `1.05,"{type=IAMUser, principalid=AIDAada, arn=arn:aws:iam::111122223333:user/ada, accountid=111122223333, username=ada}",`+
+			`2024-05-06T09:00:%02dZ,s3.amazonaws.com,ListObjects,eu-west-1,198.51.100.7,aws-cli,11111111-2222-4333-8444-0000000000%02d,AwsApiCall,true,111122223333,`+"\n", i, i)
+	}
+	for name, text := range map[string]string{
+		"records": several(4, func(i int) string { return object(i, "ListObjects", `,"readOnly":true`) }),
+		"rows":    rows.String(),
+	} {
+		res := scanText(t, text)
+		if row := class(t, res, "cloudtrail.data"); row.ID != "aws.data.partial" || row.Reads != 4 {
+			t.Errorf("%s: %+v", name, row)
+		}
+		if row := class(t, res, "cloudtrail.management"); row.ID != "aws.management.not_seen" {
+			t.Errorf("%s: %+v", name, row)
+		}
+	}
+}
+
+// TestWritesOnly: a log that may well hold reads and holds none says that
+// they are unseen, and names no service as one whose reads are seen.
+func TestWritesOnly(t *testing.T) {
+	for _, c := range []struct{ id, log, blind, text string }{
+		{"aws.data.writes_only", "cloudtrail.data", "ListObjects",
+			several(3, func(i int) string { return object(i, "PutObject", `,"eventCategory":"Data","readOnly":false`) })},
+		{"azure.storage.writes_only", "azure.storage", "Listing of containers", several(5, func(i int) string {
+			return fmt.Sprintf(`{"time":"2024-05-06T09:00:%02dZ","resourceId":"/subscriptions/%s/resourceGroups/ops/providers/Microsoft.Storage/storageAccounts/s1/blobServices/default",`+
+				`"category":"StorageWrite","operationName":"PutBlob","statusCode":201,"correlationId":"w%d","uri":"https://s1.blob.core.windows.net/a/b"}`, i, subscription, i)
+		})},
+		{"gcp.data_access.writes_only", "gcp.data_access", "list, get", several(4, func(i int) string {
+			return entry(i, "data_access", "storage.googleapis.com", "storage.objects.create", "DATA_WRITE")
+		})},
+	} {
+		row := class(t, scanText(t, c.text), c.log)
+		if row.ID != c.id || row.Verdict != "only_writes_seen" || !strings.Contains(row.Blind, c.blind) || strings.Contains(row.Blind, "none") || row.Enable == "" {
+			t.Errorf("want %s: %+v", c.id, row)
+		}
+	}
+}
+
 // TestStatement35_NoDataAccess: a GCP input of Admin Activity alone shows no
 // reads, and says so; refused reads without a caller are told apart by what
 // is left of them.
