@@ -7,6 +7,7 @@ import (
 	"vedette/internal/cloud"
 	"vedette/internal/cloud/catalog"
 	"vedette/internal/cloud/outcomes"
+	"vedette/internal/cloud/scratch"
 	"vedette/internal/codec/jsonscan"
 	"vedette/internal/event"
 )
@@ -328,12 +329,12 @@ func grant(r *record, ev *event.Event) {
 }
 
 func isTrue(val []byte) bool {
-	s := string(trimQuotes(val))
+	s := string(scratch.Whole(trimQuotes(val)))
 	return s == "true" || s == "True" || s == "1"
 }
 
 func isFalse(val []byte) bool {
-	s := string(trimQuotes(val))
+	s := string(scratch.Whole(trimQuotes(val)))
 	return s == "false" || s == "False" || s == "0"
 }
 

@@ -302,6 +302,28 @@ func TestClassless(t *testing.T) {
 	}
 }
 
+// Pipelines that take ids and truths for numbers may write them with a
+// fraction.
+func TestNumbersWithFractions(t *testing.T) {
+	_, d := newDecoder(t)
+	identity := strings.Replace(user, `"accountId":"111122223333"`, `"accountId":111122223333.0`, 1)
+	for _, c := range []struct {
+		readOnly, management string
+		flag                 event.Flag
+		log                  event.Log
+	}{
+		{"1.0", "0.0", event.ReadOnly, event.CloudTrailData},
+		{`"0.0"`, `"1.0"`, event.Writes, event.CloudTrailManagement},
+	} {
+		var ev event.Event
+		in := rec(identity, "eventCategory", "", "readOnly", c.readOnly, "managementEvent", c.management, "recipientAccountId", "1.11122223333e+11")
+		decode(d, []byte(in), &ev)
+		if ev.Log != c.log || !ev.Has(c.flag) || string(ev.Account) != "111122223333" || len(ev.Recipient) != 0 {
+			t.Errorf("%s: %s, flags %b, account %q, recipient %q", in, ev.Log, ev.Flags, ev.Account, ev.Recipient)
+		}
+	}
+}
+
 func TestGrant(t *testing.T) {
 	_, d := newDecoder(t)
 	var ev event.Event

@@ -1,6 +1,9 @@
 package aws
 
-import "vedette/internal/codec/jsonscan"
+import (
+	"vedette/internal/cloud/scratch"
+	"vedette/internal/codec/jsonscan"
+)
 
 // field is a member of a record that matters.
 type field uint8
@@ -139,7 +142,7 @@ func (r *record) set(f field, val []byte, plain bool) bool {
 	case fCategory:
 		r.category = textOf(val, plain)
 	case fRecipient:
-		r.recipient = jsonscan.Scalar(val)
+		r.recipient = accountID(val)
 	case fShared:
 		r.shared = textOf(val, plain)
 	case fEndpoint:
@@ -152,6 +155,16 @@ func (r *record) set(f field, val []byte, plain bool) bool {
 		r.hasS3 = true
 	}
 	return true
+}
+
+// accountID is the id of an account, which some pipelines take for a number.
+// Ids have twelve digits; a number with more to it is one that lost its form.
+func accountID(val []byte) []byte {
+	id := jsonscan.Scalar(val)
+	if len(id) == 12 {
+		return id
+	}
+	return scratch.Whole(id)
 }
 
 // textOf is [jsonscan.Text] of a value, for less where no escape is in it.

@@ -92,7 +92,7 @@ func (p *parts) read(b []byte) {
 		case "arn":
 			p.arn = jsonscan.Text(val)
 		case "accountId":
-			p.account = jsonscan.Scalar(val)
+			p.account = accountID(val)
 		case "accessKeyId":
 			p.key = unmasked(jsonscan.Text(val))
 		case "userName":
@@ -107,7 +107,7 @@ func (p *parts) read(b []byte) {
 			p.storeARN = jsonscan.GetText(val, "identityStoreArn")
 			p.storeUser = jsonscan.GetText(val, "userId")
 		case "invokedByDelegate":
-			p.delegate = jsonscan.Scalar(jsonscan.Get(val, "accountId"))
+			p.delegate = accountID(jsonscan.Get(val, "accountId"))
 		case "sessionContext":
 			p.readSession(b[o.End()-len(val):])
 		}

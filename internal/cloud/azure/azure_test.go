@@ -187,6 +187,15 @@ func TestStatement06_Outcomes(t *testing.T) {
 		"graph 404":       {with(t, graph, `200`, `404`), event.Absent, "NotFound", event.NoReason},
 		"graph 400":       {with(t, graph, `200`, `400`), event.Invalid, "BadRequest", event.NoReason},
 		"graph 501":       {with(t, graph, `200`, `501`), event.Other, "NotImplemented", event.NoReason},
+		// Equal numbers are one code.
+		"export 403.0":   {with(t, export, `"Success"`, `"Failed"`, `"Succeeded.OK"`, `403.0`), event.Denied, "Forbidden", event.ReasonUnknown},
+		"export '403.0'": {with(t, export, `"Success"`, `"Failed"`, `"Succeeded.OK"`, `"403.0"`), event.Denied, "Forbidden", event.ReasonUnknown},
+		"vault 403.0":    {with(t, vault, `200`, `403.0`), event.Denied, "Forbidden", event.ReasonUnknown},
+		"store 403.0":    {with(t, store, `200`, `403.0`), event.Denied, "Forbidden", event.ReasonUnknown},
+		"store 4.03e2":   {with(t, store, `200`, `4.03e2`), event.Denied, "Forbidden", event.ReasonUnknown},
+		"store 200.0":    {with(t, store, `200`, `200.0`), event.OK, "", event.NoReason},
+		"graph 429.0":    {with(t, graph, `200`, `429.0`), event.Throttled, "TooManyRequests", event.NoReason},
+		"graph '403.0'":  {with(t, graph, `200"`, `200.0"`, `:200,`, `:"403.0",`), event.Denied, "Forbidden", event.ReasonUnknown},
 	} {
 		ev := decode(t, d, c.record)
 		if ev.Outcome != c.outcome || string(ev.ErrorCode) != c.code || ev.Reason != c.reason {
@@ -216,6 +225,9 @@ func TestStatement19_Duplicates(t *testing.T) {
 				t.Errorf("%s: %q is another act with the same key", name, change)
 			}
 		}
+	}
+	if a, b := decode(t, d, store), decode(t, d, with(t, store, `"operationCount":0`, `"operationCount":0.0`)); a.Key != b.Key {
+		t.Error("store: a copy whose numbers have a fraction has another key")
 	}
 	// Without the ids of operation and correlation the event's own id counts.
 	bare := with(t, rest, `"correlationId":"aaaaaaaa-0000-4000-8000-000000000001","operationId":"aaaaaaaa-0000-4000-8000-000000000001",`, ``)

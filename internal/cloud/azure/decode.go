@@ -151,7 +151,7 @@ func (p *props) read(d *decoder, properties []byte) {
 		case "metricResponseType":
 			p.responseType = val
 		case "operationCount":
-			p.operations = val
+			p.operations = s.Scalar(val)
 		}
 	}
 }

@@ -42,13 +42,13 @@ func (s *Space) Text(val []byte) []byte {
 	return s.from(start)
 }
 
-// Scalar is Text, but gives a number or a boolean as it stands; nil for
-// null, objects and arrays.
+// Scalar is Text, but gives a number or a boolean too; nil for null, objects
+// and arrays. Numbers, also those in strings, are as [Whole] gives them.
 func (s *Space) Scalar(val []byte) []byte {
 	if jsonscan.IsString(val) {
-		return s.Text(val)
+		return Whole(s.Text(val))
 	}
-	return jsonscan.Scalar(val)
+	return Whole(jsonscan.Scalar(val))
 }
 
 // Lower returns b with its ASCII letters in lower case: b itself where it

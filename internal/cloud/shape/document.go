@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"vedette/internal/cloud/scratch"
 	"vedette/internal/codec/jsonscan"
 )
 
@@ -149,7 +150,8 @@ func empty(val []byte) bool {
 }
 
 // scalar is the text of a string, number or boolean, or of the first element
-// of an array, which is how some search products return every field.
+// of an array, which is how some search products return every field. Numbers
+// that are equal have the same text.
 func scalar(val []byte) []byte {
 	if len(val) > 0 && val[0] == '[' {
 		a := jsonscan.Elements(val)
@@ -159,5 +161,12 @@ func scalar(val []byte) []byte {
 		}
 		val = first
 	}
-	return jsonscan.Scalar(val)
+	if jsonscan.IsString(val) {
+		return jsonscan.Text(val)
+	}
+	return scratch.Whole(jsonscan.Scalar(val))
 }
+
+// code is scalar for what is compared or reckoned with: a number within a
+// string, where tables of text have all of theirs, is a number too.
+func code(val []byte) []byte { return scratch.Whole(scalar(val)) }

@@ -192,7 +192,7 @@ func (c *condition) holds(d *document, fold bool) bool {
 		}
 	}
 	for path, values := range c.is {
-		val := scalar(d.lookup(path, fold))
+		val := code(d.lookup(path, fold))
 		found := false
 		for _, v := range values {
 			if pre, ok := strings.CutSuffix(v, "*"); ok {

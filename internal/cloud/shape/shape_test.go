@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,11 @@ func TestTimes(t *testing.T) {
 		`"1744782600000000"`:           "2025-04-16T05:50:00Z",
 		`1744782600000000000`:          "2025-04-16T05:50:00Z",
 		`1.7447826005E9`:               "2025-04-16T05:50:00.5Z",
+		`1744782600.0`:                 "2025-04-16T05:50:00Z",
+		`1744782600000.0`:              "2025-04-16T05:50:00Z",
+		`"1744782600000.0"`:            "2025-04-16T05:50:00Z",
+		`1.7447826e+12`:                "2025-04-16T05:50:00Z",
+		`1744782600000000123.0`:        "2025-04-16T05:50:00.000000123Z",
 		`["2025-04-16T05:50:00.000Z"]`: "2025-04-16T05:50:00Z",
 		`"yesterday"`:                  "", `0`: "", `-5`: "", `true`: "", `{}`: "", `1e300`: "", `99999999999999999999`: "",
 	} {
@@ -171,6 +177,33 @@ func TestTimes(t *testing.T) {
 		}
 		if rec.EventTime != want {
 			t.Errorf("%s became %q, want %q", in, rec.EventTime, want)
+		}
+	}
+}
+
+// A document says the same with whole numbers and with equal ones that have a
+// fraction, as JSON numbers and as texts.
+func TestEqualNumbers(t *testing.T) {
+	ts := load(t)
+	for _, doc := range []string{
+		`{"class_uid":3005,"activity_id":2,"time":1744782600000,"api":{"operation":"ListBuckets","service":{"name":"s3.amazonaws.com"}},"cloud":{"provider":"AWS","account":{"uid":111122223333}},"actor":{"user":{"type":"IAMUser","account":{"uid":111122223333}}}}`,
+		`{"eventName":"ListBuckets","eventSource":"s3.amazonaws.com","eventTime":1744782600,"recipientAccountId":111122223333,"readOnly":1,"errorCode":403,"useridentity.type":"IAMUser"}`,
+		`{"Type":"StorageBlobLogs","TimeGenerated":1744782600000,"AccountName":"s","AuthenticationType":"OAuth","Category":"StorageRead","OperationName":"ListBlobs","StatusCode":403}`,
+	} {
+		name, want := convert(t, ts, doc)
+		if name == "" {
+			t.Fatalf("no shape of %s", doc)
+		}
+		numbers := regexp.MustCompile(`:([0-9]+)`)
+		if other, got := convert(t, ts, numbers.ReplaceAllString(doc, ":$1.0")); other != name || got != want {
+			t.Errorf("%s with fractions is %s\n got %s\nwant %s", name, other, got, want)
+		}
+	}
+	// A text is text where no number is asked for, and a number where one is.
+	_, got := convert(t, ts, `{"eventname":"A","eventsource":"b","useragent":"1.0","readonly":"0.0","errorcode":"403.0"}`)
+	for _, w := range []string{`"userAgent":"1.0"`, `"readOnly":false`, `"errorCode":"403"`} {
+		if !strings.Contains(got, w) {
+			t.Errorf("no %s in %s", w, got)
 		}
 	}
 }

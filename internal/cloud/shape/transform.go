@@ -53,7 +53,7 @@ func (t *Table) checkTransform(how string) error {
 
 func (t *Table) transform(how string, val []byte) []byte {
 	if m, ok := strings.CutPrefix(how, "map:"); ok {
-		to, ok := t.maps[m][strings.ToLower(string(scalar(val)))]
+		to, ok := t.maps[m][strings.ToLower(string(code(val)))]
 		if !ok {
 			return nil
 		}
@@ -95,7 +95,7 @@ func noarn(_ *Table, val []byte) []byte {
 // errorCode takes text, but for the word that a public data set writes where
 // there was no error.
 func errorCode(_ *Table, val []byte) []byte {
-	text := scalar(val)
+	text := code(val)
 	if string(text) == "NoError" {
 		return nil
 	}
@@ -159,7 +159,7 @@ func uuid(_ *Table, val []byte) []byte {
 // milliseconds, microseconds or nanoseconds since 1970, which their size
 // tells apart for every year from 1973 to 5138.
 func instant(_ *Table, val []byte) []byte {
-	text := scalar(val)
+	text := code(val)
 	var at time.Time
 	if ns, ok := event.ParseTime(text); ok {
 		at = time.Unix(0, ns)
@@ -200,7 +200,7 @@ func epoch(text []byte) (ns int64, ok bool) {
 }
 
 func boolean(_ *Table, val []byte) []byte {
-	switch strings.ToLower(string(scalar(val))) {
+	switch strings.ToLower(string(code(val))) {
 	case "true", "1", "yes", "t":
 		return []byte("true")
 	case "false", "0", "no", "f":
