@@ -234,6 +234,10 @@ func TestGeoIP(t *testing.T) {
 	country.add("192.0.2.0/25", map[string]any{"country": map[string]any{"iso_code": "NL", "names": map[string]any{"en": "The Netherlands"}}})
 	country.add("192.0.2.128/25", map[string]any{"registered_country": map[string]any{"iso_code": "SE"}})
 	country.add("198.51.100.0/24", map[string]any{"asn": "AS1", "as_name": "Not asked", "country": "Germany", "country_code": "de"})
+	for _, private := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/8"} {
+		asn.add(private, map[string]any{"asn": "AS64502", "name": "Somebody's own"})
+	}
+	country.add("fc00::/7", map[string]any{"country": "FR"})
 	country.add("2001:db8::/32", map[string]any{"country": "FR", "name": "a place, not a network"})
 	g, err := OpenGeoIP(asn.write(t), country.write(t))
 	if err != nil {
@@ -249,13 +253,15 @@ func TestGeoIP(t *testing.T) {
 		"2001:db8:1::1":      {Country: "FR"},
 		"2001:db8:1::1%eth0": {Country: "FR"},
 		"203.0.113.1":        {},
+		"10.1.2.3":           {}, "::ffff:10.1.2.3": {}, "172.31.0.1": {}, "192.168.1.1": {}, "127.0.0.1": {}, "169.254.169.254": {}, "0.0.0.0": {}, "fd00::1": {},
+		"172.15.0.1": {}, "11.0.0.1": {},
 	} {
 		got, err := g.Lookup(netip.MustParseAddr(ip))
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v, want %+v", ip, got, err, want)
 		}
 	}
-	r := &finding.Report{Findings: []finding.Finding{{Addresses: []finding.Address{{IP: "192.0.2.1"}, {IP: "10.0.0.1"}, {IP: "ec2.amazonaws.com"}, {IP: "203.0.113.1"}}},
+	r := &finding.Report{Findings: []finding.Finding{{Addresses: []finding.Address{{IP: "192.0.2.1"}, {IP: "10.0.0.1"}, {IP: "ec2.amazonaws.com"}, {IP: "203.0.113.1"}, {IP: "0.0.0.0"}}},
 		{Addresses: []finding.Address{{IP: "192.0.2.1"}}}}}
 	g.Apply(r)
 	want := finding.Address{IP: "192.0.2.1", ASN: "AS64500", ASName: "Example Transit", Country: "NL"}

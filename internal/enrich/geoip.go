@@ -53,12 +53,22 @@ func (g *GeoIP) Close() error {
 	return errors.Join(errs...)
 }
 
-// Lookup returns what the databases say of an address. A file that is
-// damaged at that place is an error, beside what the others say.
+// public reports whether databases can know an address: the others are the
+// same in everyone's network, and what a file says of them is of no one's.
+func public(ip netip.Addr) bool {
+	return !ip.IsPrivate() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsUnspecified()
+}
+
+// Lookup returns what the databases say of an address, and nothing of one
+// that is not public. A file that is damaged at that place is an error,
+// beside what the others say.
 func (g *GeoIP) Lookup(ip netip.Addr) (Network, error) {
 	var n Network
 	var errs []error
 	ip = ip.Unmap().WithZone("")
+	if !public(ip) {
+		return n, nil
+	}
 	for _, f := range g.files {
 		if ip.Is6() && f.db.Metadata.IPVersion == 4 {
 			continue
@@ -138,7 +148,7 @@ func (g *GeoIP) Apply(r *finding.Report) {
 		for j := range r.Findings[i].Addresses {
 			a := &r.Findings[i].Addresses[j]
 			ip, err := netip.ParseAddr(a.IP)
-			if err != nil || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
+			if err != nil || !public(ip.Unmap()) {
 				continue
 			}
 			ans, ok := known[ip]
