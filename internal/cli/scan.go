@@ -61,7 +61,7 @@ type scanCmd struct {
 	Format   string `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson, csv or ocsf. Default: ${default}."`
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists in json, ndjson and ocsf. Default: ${default}."`
-	Limit    int    `default:"100" placeholder:"N" help:"Findings that the table shows (0: all). Default: ${default}."`
+	Limit    int    `default:"100" placeholder:"N" help:"Findings or rows that the table shows (0: all). Default: ${default}."`
 	FailOn   string `placeholder:"RISK|LEVEL" help:"Exit with 3 when a finding has at least this risk, 0 to 100, or is of at least this level, such as high."`
 	Quiet    bool   `short:"q" help:"Findings and the answer in a sentence, no progress and no summary."`
 

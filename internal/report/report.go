@@ -38,8 +38,8 @@ type Options struct {
 	// Brief leaves the table without what was read and what could not be
 	// seen: findings, and the answer in a sentence.
 	Brief bool
-	// Limit is how many findings the table and documents show; 0 stands for
-	// all.
+	// Limit is how many findings the table and documents show, and rows the
+	// table of rows; 0 stands for all.
 	Limit int
 	// Evidence is how many pieces of evidence [Explain] shows: 0 stands for
 	// 25, less than 0 for all that the finding holds.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"vedette/internal/finding"
+	"vedette/internal/term"
 )
 
 // RowColumns are the columns of rows, in order.
@@ -79,8 +80,12 @@ func rowTable(w *bufio.Writer, rows []finding.Row, opts Options) {
 		{head: "RISK", right: true}, {head: "CLOUD"}, {head: "IDENTITY", flex: true}, {head: "ACCOUNT"},
 		{head: "COUNT", right: true}, {head: "APIS", right: true}, {head: "REGIONS", right: true}, {head: "BIN"},
 	}
-	cells := make([][]string, len(rows))
-	for i, r := range rows {
+	shown := rows
+	if p.limit > 0 && len(shown) > p.limit {
+		shown = shown[:p.limit]
+	}
+	cells := make([][]string, len(shown))
+	for i, r := range shown {
 		cells[i] = []string{strconv.Itoa(r.RiskScore), r.CloudProvider, r.Identity, r.AccountID,
 			strconv.Itoa(r.DiscoveryCount), strconv.Itoa(r.DistinctAPIs), strconv.Itoa(r.DistinctRegions), clock(r.TimeGenerated)}
 		if p.width < wide {
@@ -93,7 +98,7 @@ func rowTable(w *bufio.Writer, rows []finding.Row, opts Options) {
 	}
 	t := p.table(cols, cells)
 	t.header()
-	for i, r := range rows {
+	for i, r := range shown {
 		t.row(i, riskStyle(r.RiskScore))
 		// Whom to look for must be there to be copied.
 		if t.cut(i, 2) {
@@ -105,6 +110,10 @@ func rowTable(w *bufio.Writer, rows []finding.Row, opts Options) {
 		p.field("when", span(r.FirstSeen, r.LastSeen)+", bin of "+clock(r.TimeGenerated))
 		p.items("from", r.SourceIPs, 0)
 		p.items("calls", more(r.APIList, r.DistinctAPIs), 0)
+		p.blank()
+	}
+	if n := len(rows) - len(shown); n > 0 {
+		p.line(term.Plural(n, "more row") + ", lower in order: `--limit 0` shows them all, and the formats for programs always do.")
 		p.blank()
 	}
 }
