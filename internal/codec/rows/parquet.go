@@ -1,17 +1,11 @@
 package rows
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
-	"time"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/deprecated"
-	"github.com/parquet-go/parquet-go/format"
 )
 
 // readParquet reads the rows of a Parquet file of any schema. A file that is
@@ -107,8 +101,7 @@ type column struct {
 	repeated bool
 	list     bool // a group that only holds a list
 	pairs    bool // a group that only holds a map
-	unit     time.Duration
-	date     bool
+	leaf     leaf // how values are written, where it has no kids
 }
 
 const maxParquetDepth = 64
@@ -143,7 +136,7 @@ func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
 	if f.Leaf() {
 		t.columns++
 		c.leaves = 1
-		c.unit, c.date = timeUnit(f.Type())
+		c.leaf = leafOf(f.Type())
 		return nil
 	}
 	for _, kid := range f.Fields() {
@@ -164,36 +157,6 @@ func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
 		}
 	}
 	return nil
-}
-
-// timeUnit tells what a time column counts in; 0 for any other column.
-func timeUnit(t parquet.Type) (unit time.Duration, date bool) {
-	if l := t.LogicalType(); l != nil {
-		switch v := l.Value.(type) {
-		case *format.TimestampType:
-			switch v.Unit.String() {
-			case (&format.MilliSeconds{}).String():
-				return time.Millisecond, false
-			case (&format.MicroSeconds{}).String():
-				return time.Microsecond, false
-			default:
-				return time.Nanosecond, false
-			}
-		case *format.DateType:
-			return 0, true
-		}
-	}
-	if c := t.ConvertedType(); c != nil {
-		switch *c {
-		case deprecated.TimestampMillis:
-			return time.Millisecond, false
-		case deprecated.TimestampMicros:
-			return time.Microsecond, false
-		case deprecated.Date:
-			return 0, true
-		}
-	}
-	return 0, false
 }
 
 var errRow = errors.New("parquet: row does not fit the schema")
@@ -290,7 +253,7 @@ func (t *tree) one(dst []byte, c *column) ([]byte, error) {
 	case c.kids == nil:
 		v := t.values[c.first][0]
 		t.values[c.first] = t.values[c.first][1:]
-		return leaf(dst, c, v), nil
+		return c.leaf.append(dst, v), nil
 	case c.list:
 		inner := c.kids[0]
 		dst = append(dst, '[')
@@ -339,59 +302,4 @@ func (t *tree) skip(c *column) error {
 		t.values[i] = t.values[i][1:]
 	}
 	return nil
-}
-
-func leaf(dst []byte, c *column, v parquet.Value) []byte {
-	if v.IsNull() {
-		return append(dst, "null"...)
-	}
-	switch v.Kind() {
-	case parquet.Boolean:
-		return strconv.AppendBool(dst, v.Boolean())
-	case parquet.Int32:
-		if c.date {
-			day := time.Unix(int64(v.Int32())*86400, 0).UTC()
-			return append(day.AppendFormat(append(dst, '"'), time.DateOnly), '"')
-		}
-		return strconv.AppendInt(dst, int64(v.Int32()), 10)
-	case parquet.Int64:
-		if c.unit == 0 {
-			return strconv.AppendInt(dst, v.Int64(), 10)
-		}
-		return appendTime(dst, unixIn(v.Int64(), c.unit))
-	case parquet.Int96:
-		return appendTime(dst, int96Time(v.Int96()))
-	case parquet.Float:
-		return appendFloat(dst, float64(v.Float()), 32)
-	case parquet.Double:
-		return appendFloat(dst, v.Double(), 64)
-	case parquet.FixedLenByteArray:
-		return append(hex.AppendEncode(append(dst, '"'), v.ByteArray()), '"')
-	}
-	return quote(dst, v.ByteArray())
-}
-
-func unixIn(n int64, unit time.Duration) time.Time {
-	per := int64(time.Second / unit)
-	return time.Unix(n/per, n%per*int64(unit))
-}
-
-// int96Time reads the timestamps of older writers: nanoseconds of a day, and
-// the day by its Julian number.
-func int96Time(v deprecated.Int96) time.Time {
-	const epoch = 2440588 // 1970-01-01
-	nanos := int64(uint64(v[1])<<32 | uint64(v[0]))
-	return time.Unix((int64(v[2])-epoch)*86400, nanos)
-}
-
-func appendTime(dst []byte, t time.Time) []byte {
-	return append(t.UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
-}
-
-// appendFloat writes a number as JSON can hold it; what it cannot is null.
-func appendFloat(dst []byte, f float64, bits int) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return append(dst, "null"...)
-	}
-	return strconv.AppendFloat(dst, f, 'g', -1, bits)
 }

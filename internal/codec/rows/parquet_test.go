@@ -1,0 +1,174 @@
+package rows
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// refooter makes a file say something else of what it holds.
+func refooter(t testing.TB, file []byte, change func(*format.FileMetaData)) []byte {
+	t.Helper()
+	end := len(file) - 8
+	footer := end - int(binary.LittleEndian.Uint32(file[end:]))
+	var meta format.FileMetaData
+	var p thrift.CompactProtocol
+	if err := thrift.Unmarshal(&p, file[footer:end], &meta); err != nil {
+		t.Fatal(err)
+	}
+	change(&meta)
+	changed, err := thrift.Marshal(&p, &meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := append(bytes.Clone(file[:footer]), changed...)
+	return append(binary.LittleEndian.AppendUint32(out, uint32(len(changed))), parquetMagic...)
+}
+
+// columnFile is a file of one column v with one value.
+func columnFile(t testing.TB, node parquet.Node, v parquet.Value) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := parquet.NewWriter(&buf, parquet.NewSchema("row", parquet.Group{"v": node}))
+	if _, err := w.WriteRows([]parquet.Row{{v.Level(0, 0, 0)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func sevens(n int) []byte { return append(make([]byte, n-1), 7) }
+
+// A value is written as what its column is annotated to hold, and so it is
+// where an older writer says it as a converted type alone.
+func TestParquetValues(t *testing.T) {
+	fixed := func(n int) parquet.Type { return parquet.FixedLenByteArrayType(n) }
+	uuid := []byte("\x0f\x6c\x1f\x8e\x6f\x0a\x4f\x0e\x9a\x53\x0c\x1d\x2e\x3f\x4a\xFb")
+	for _, c := range []struct {
+		name string
+		node parquet.Node
+		v    any
+		want string
+	}{
+		{"UUID", parquet.UUID(), uuid, `"0f6c1f8e-6f0a-4f0e-9a53-0c1d2e3f4afb"`},
+		{"bytes of a UUID, not said to be one", parquet.Leaf(fixed(16)), uuid, `"0f6c1f8e6f0a4f0e9a530c1d2e3f4afb"`},
+		{"JSON object", parquet.JSON(), []byte(` {"filterSet": {}, "n":[1, "x"]}` + "\n"), `{"filterSet":{},"n":[1,"x"]}`},
+		{"JSON text", parquet.JSON(), []byte(`"a \"b\""`), `"a \"b\""`},
+		{"JSON number", parquet.JSON(), []byte(`111122223333`), `111122223333`},
+		{"JSON that is none", parquet.JSON(), []byte(`{"a":`), `"{\"a\":"`},
+		{"JSON and more", parquet.JSON(), []byte(`{} {}`), `"{} {}"`},
+		{"JSON of nothing", parquet.JSON(), []byte(``), `""`},
+		{"text that is JSON", parquet.String(), []byte(`{"a":1}`), `"{\"a\":1}"`},
+		{"ENUM", parquet.Enum(), []byte("READ"), `"READ"`},
+		{"bytes", parquet.Leaf(parquet.ByteArrayType), []byte("text"), `"text"`},
+		{"DECIMAL in 4 bytes", parquet.Decimal(2, 9, parquet.Int32Type), int32(40300), `403`},
+		{"DECIMAL in 8 bytes", parquet.Decimal(3, 18, parquet.Int64Type), int64(-1773752400250), `-1773752400.25`},
+		{"DECIMAL smaller than its last digits", parquet.Decimal(4, 9, parquet.Int32Type), int32(-5), `-0.0005`},
+		{"DECIMAL of nothing", parquet.Decimal(4, 9, parquet.Int32Type), int32(0), `0`},
+		{"DECIMAL of round thousands", parquet.Decimal(0, 9, parquet.Int32Type), int32(7000), `7000`},
+		{"DECIMAL(38, 0)", parquet.Decimal(0, 38, fixed(16)), sevens(16), `7`},
+		{"negative DECIMAL(38, 0)", parquet.Decimal(0, 38, fixed(16)), bytes.Repeat([]byte{0xff}, 16), `-1`},
+		{"DECIMAL(20, 0)", parquet.Decimal(0, 20, fixed(9)), append([]byte{1}, make([]byte, 8)...), `18446744073709551616`},
+		{"DECIMAL of any length", parquet.Decimal(1, 38, parquet.ByteArrayType), []byte{0x01, 0x00}, `25.6`},
+		{"DECIMAL longer than any", parquet.Decimal(0, 99, fixed(33)), sevens(33), `"` + strings.Repeat("00", 32) + `07"`},
+		{"fixed-length text", parquet.Leaf(fixed(9)), []byte("eu-west-1"), `"eu-west-1"`},
+		{"fixed-length text, filled up", parquet.Leaf(fixed(12)), []byte("eu-west-1\x00\x00\x00"), `"eu-west-1"`},
+		{"fixed-length text beyond ASCII", parquet.Leaf(fixed(6)), []byte("Zoë\x00\x00"), `"Zoë"`},
+		{"fixed-length bytes", parquet.Leaf(fixed(4)), []byte("a\x01bc"), `"61016263"`},
+		{"fixed-length zeros", parquet.Leaf(fixed(2)), []byte("\x00\x00"), `"0000"`},
+		{"unsigned 32 bits", parquet.Uint(32), int32(-1), `4294967295`},
+		{"unsigned 64 bits", parquet.Uint(64), int64(math.MinInt64), `9223372036854775808`},
+		{"signed 64 bits", parquet.Int(64), int64(-1), `-1`},
+		{"integral double", parquet.Leaf(parquet.DoubleType), 1773752400., `1773752400`},
+		{"integral double of milliseconds", parquet.Leaf(parquet.DoubleType), 1773752400123., `1773752400123`},
+		{"round double", parquet.Leaf(parquet.DoubleType), 1e15, `1000000000000000`},
+		{"large double", parquet.Leaf(parquet.DoubleType), 1e21, `1e+21`},
+		{"small double", parquet.Leaf(parquet.DoubleType), 0.00001, `0.00001`},
+		{"fraction", parquet.Leaf(parquet.DoubleType), 1773752400.125, `1773752400.125`},
+		{"float", parquet.Leaf(parquet.FloatType), float32(16777216), `16777216`},
+		{"DATE", parquet.Date(), int32(1), `"1970-01-02"`},
+		{"TIMESTAMP", parquet.Timestamp(parquet.Millisecond), int64(1500), `"1970-01-01T00:00:01.5Z"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := columnFile(t, c.node, parquet.ValueOf(c.v))
+			for _, old := range []bool{false, true} {
+				if old {
+					typ := c.node.Type()
+					if typ.ConvertedType() == nil {
+						continue // nothing that an older writer could say
+					}
+					file = refooter(t, file, func(m *format.FileMetaData) { m.Schema[1].LogicalType.Value = nil })
+				}
+				out, err := read(t, Parquet, file)
+				if err != nil || len(out) != 1 {
+					t.Fatal(out, err)
+				}
+				if want := `{"v":` + c.want + `}`; out[0].JSON != want {
+					t.Errorf("converted type alone %v: %s, want %s", old, out[0].JSON, want)
+				}
+			}
+		})
+	}
+}
+
+// What a footer may claim of a column without anyone having meant it costs
+// neither the program nor more than the value.
+func TestParquetHostileAnnotations(t *testing.T) {
+	file := columnFile(t, parquet.Decimal(2, 38, parquet.FixedLenByteArrayType(16)), parquet.ValueOf(sevens(16)))
+	for _, scale := range []int32{math.MinInt32, -1, maxScale + 1, math.MaxInt32} {
+		in := refooter(t, file, func(m *format.FileMetaData) {
+			m.Schema[1].LogicalType.Value = &format.DecimalType{Scale: scale, Precision: 38}
+		})
+		out, err := read(t, Parquet, in)
+		if err != nil || (len(out) != 1 || out[0].JSON != `{"v":"00000000000000000000000000000007"}`) {
+			t.Errorf("scale %d: %v", scale, out)
+		}
+	}
+	interval := refooter(t, columnFile(t, parquet.Leaf(parquet.FixedLenByteArrayType(12)), parquet.ValueOf([]byte("abcdefghijkl"))), func(m *format.FileMetaData) {
+		m.Schema[1].ConvertedType.V, m.Schema[1].ConvertedType.Valid = deprecated.Interval, true
+	})
+	if out, err := read(t, Parquet, interval); err != nil || out[0].JSON != `{"v":"6162636465666768696a6b6c"}` {
+		t.Errorf("interval: %v, %v", out, err)
+	}
+}
+
+// A table that DuckDB made of JSON says what the JSON said.
+func TestParquetByDuckDB(t *testing.T) {
+	lines, err := os.ReadFile("testdata/cloudtrail.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile("testdata/duckdb.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := read(t, Parquet, file)
+	want := strings.Split(strings.TrimSpace(string(lines)), "\n")
+	if err != nil || len(out) != len(want) {
+		t.Fatalf("%d rows, %v", len(out), err)
+	}
+	for i := range want {
+		var w, g map[string]any
+		if err := json.Unmarshal([]byte(want[i]), &w); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(out[i].JSON), &g); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(w, g); d != "" {
+			t.Errorf("row %d: %s", i, d)
+		}
+	}
+}
