@@ -9,6 +9,8 @@ import (
 )
 
 // recognisers are tried in order; the first that knows the object opens it.
+// Text that holds a record may stand there as the object that it holds: so it
+// comes out of the JSON columns of a table, and from shippers that parse it.
 var recognisers = []func(*opening) bool{
 	(*opening).eventBridge,
 	(*opening).lookupEvents,
@@ -99,7 +101,7 @@ func (o *opening) cloudWatch() bool {
 	case m.array(kLogEvents):
 		o.res.Kind = "cloudwatch-subscription"
 		o.each(m[kLogEvents], o.raw)
-	case jsonscan.IsString(m[kMessage]) && m.has(kTimestamp) &&
+	case (jsonscan.IsString(m[kMessage]) || m.object(kMessage)) && m.has(kTimestamp) &&
 		(m.has(kID) || m.has(kEventID) || m.has(kIngestionTime) || m.has(kLogStreamName)):
 		o.res.Kind = "cloudwatch-event"
 		o.text(m[kMessage])
@@ -176,7 +178,7 @@ func (o *opening) splunk() bool {
 	m := o.m
 	exported := m.has(kPreview) || m.has(kOffset) || m.has(kLastRow)
 	switch {
-	case m.holdsJSON(kRaw):
+	case m.holdsJSON(kRaw) || m.object(kRaw):
 		o.res.Kind = "splunk"
 		o.text(m[kRaw])
 	case m.object(kResult) && exported:
@@ -322,7 +324,7 @@ func (o *opening) elastic() bool {
 		original = jsonscan.Get(m[kEvent], "original")
 	}
 	switch {
-	case textHoldsJSON(original):
+	case textHoldsJSON(original), len(original) > 0 && original[0] == '{':
 		o.res.Kind = "ecs-original"
 		o.text(original)
 	case m.object(kESSource):
@@ -366,7 +368,7 @@ func (o *opening) wrapped() bool {
 	case m.object(kBody) && (jsonscan.Get(m[kBody], "operationName") != nil || jsonscan.Get(m[kBody], "records") != nil):
 		o.res.Kind = "eventhub-body"
 		o.raw(m[kBody])
-	case m.has(kClassUID) && m.holdsJSON(kRawData):
+	case m.has(kClassUID) && (m.holdsJSON(kRawData) || m.object(kRawData)):
 		o.res.Kind = "ocsf-raw"
 		o.text(m[kRawData])
 	default:
@@ -388,7 +390,7 @@ func (o *opening) container() bool {
 
 // messageText: any shipper's line whose message is a JSON record.
 func (o *opening) messageText() bool {
-	if !o.m.holdsJSON(kMessage) {
+	if !o.m.holdsJSON(kMessage) && !o.m.object(kMessage) {
 		return false
 	}
 	o.res.Kind = "message"
