@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"vedette/internal/codec"
@@ -204,6 +205,42 @@ func TestCutTables(t *testing.T) {
 		if s := scanText(t, string(badSum)).Report.Summary; s.Events < n-1 || s.ProblemsTotal == 0 {
 			t.Errorf("%s with a wrong checksum: %d events, problems %v", kind, s.Events, s.Problems)
 		}
+	}
+}
+
+// TestDamagedRowGroup: of a Parquet file with a damaged row group the other
+// groups are read, and all rows of that one are counted as lost.
+func TestDamagedRowGroup(t *testing.T) {
+	type line struct {
+		Message string `parquet:"message"`
+	}
+	var buf bytes.Buffer
+	w := parquet.NewGenericWriter[line](&buf, parquet.MaxRowsPerRowGroup(10))
+	for _, rec := range texts(burst(0, 40, 6, time.Second, call{User: "ada"})) {
+		if _, err := w.Write([]line{{rec}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := buf.Bytes()
+	f, err := parquet.OpenFile(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(text[f.Metadata().RowGroups[1].Columns[0].MetaData.DataPageOffset:], "\xff\xff\xff\xff")
+
+	res := run(t, options(t, folder(t, map[string]string{"a.parquet": string(text)})))
+	s := &res.Report.Summary
+	if s.Events != 30 || s.Unparsed != 10 || s.Records != 40 || s.ProblemsTotal != 1 {
+		t.Fatalf("%d records, %d events, %d unparsed, problems %v", s.Records, s.Events, s.Unparsed, s.Problems)
+	}
+	if p := s.Problems[0]; p.Record != 11 || p.Offset != 0 || !strings.Contains(p.Reason, "row group 2 of 4, 10 of its 10 rows lost") {
+		t.Errorf("problem %+v", p)
+	}
+	if len(res.Report.Findings) != 1 || res.Report.Findings[0].Events != 30 {
+		t.Errorf("%d findings", len(res.Report.Findings))
 	}
 }
 

@@ -172,7 +172,13 @@ func (r *reader) rows(kind rows.Kind, s *codec.Stream) error {
 			r.broken(errInside)
 			return r.ctx.Err()
 		case row.Err != nil:
+			if row.Raw == nil {
+				r.offset = 0 // the number of a row is no place in the file
+			}
 			r.broken(row.Err.Error())
+			for range row.Lost - 1 {
+				r.leaf(event.Broken)
+			}
 			return r.ctx.Err()
 		}
 		if row.Raw == nil {

@@ -8,52 +8,78 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// readParquet reads the rows of a Parquet file of any schema. A file that is
-// not what it says makes the library panic here and there; that is the end of
-// the file, not of the program.
-func readParquet(r io.ReaderAt, size int64, yield func(Row) error) (err error) {
-	var fromYield error
-	defer func() {
-		p := recover()
-		switch {
-		case fromYield != nil:
-			err = fromYield
-		case p != nil:
-			err = fmt.Errorf("parquet: %v", p)
+// readParquet reads the rows of a Parquet file of any schema, group by group:
+// a damaged group costs itself, a damaged footer the file.
+func readParquet(r io.ReaderAt, size int64, yield func(Row) error) error {
+	var (
+		f *parquet.File
+		t *tree
+	)
+	err := guarded(func() (err error) {
+		if f, err = openParquet(r, size); err == nil {
+			t, err = newTree(f.Schema())
 		}
-	}()
-	if err := checkPages(r, size); err != nil {
 		return err
-	}
-	f, err := openParquet(r, size)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("parquet: %w", err)
 	}
-	tree, err := newTree(f.Schema())
-	if err != nil {
-		return err
-	}
-	number := int64(0)
-	for _, group := range f.RowGroups() {
-		if err := readGroup(group, tree, &number, func(row Row) error {
-			fromYield = yield(row)
+	var fromYield error
+	groups := f.RowGroups()
+	number, pages, credible := int64(0), maxPages, size
+	for i, group := range groups {
+		// A group without rows may be one without pages.
+		rows := group.NumRows()
+		if rows == 0 {
+			continue
+		}
+		read := int64(0)
+		err := guarded(func() error {
+			if err := checkPages(r, f, i, &pages); err != nil {
+				return err
+			}
+			return readGroup(group, t, func(row Row) error {
+				row.Offset = number + read
+				read++
+				fromYield = yield(row)
+				return fromYield
+			})
+		})
+		if fromYield != nil {
 			return fromYield
-		}); err != nil {
+		}
+		number += read
+		if err == nil && read < rows {
+			err = errors.New("it ends early")
+		}
+		if err == nil {
+			continue
+		}
+		// How many rows there were is what the footer says; of all groups
+		// together it is not believed more than the file has bytes.
+		err = fmt.Errorf("parquet: row group %d of %d, %d of its %d rows lost: %w", i+1, len(groups), max(rows-read, 0), rows, err)
+		lost := max(min(rows-read, credible), 1)
+		credible -= lost
+		if err := yield(Row{Offset: number, Err: err, Lost: lost}); err != nil {
 			return err
 		}
+		number += lost
 	}
 	return nil
 }
 
-func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
-	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, fmt.Errorf("parquet: %w", err)
-	}
-	return f, nil
+// guarded makes an error of a panic: a file that is not what it says makes the
+// library panic here and there, and that is no end of the program.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return f()
 }
 
-func readGroup(group parquet.RowGroup, tree *tree, number *int64, yield func(Row) error) error {
+func readGroup(group parquet.RowGroup, tree *tree, yield func(Row) error) error {
 	reader := group.Rows()
 	defer reader.Close()
 	batch := make([]parquet.Row, 64)
@@ -61,8 +87,7 @@ func readGroup(group parquet.RowGroup, tree *tree, number *int64, yield func(Row
 	for {
 		n, err := reader.ReadRows(batch)
 		for _, values := range batch[:n] {
-			row := Row{Offset: *number}
-			*number++
+			var row Row
 			if out, row.Err = tree.row(out[:0], values); row.Err == nil {
 				row.JSON = out
 			}
@@ -74,10 +99,10 @@ func readGroup(group parquet.RowGroup, tree *tree, number *int64, yield func(Row
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("parquet: %w", err)
+			return err
 		}
 		if n == 0 {
-			return fmt.Errorf("parquet: %w", io.ErrNoProgress)
+			return io.ErrNoProgress
 		}
 	}
 }
@@ -114,7 +139,7 @@ func newTree(schema *parquet.Schema) (*tree, error) {
 		}
 	}
 	if t.columns == 0 || t.columns > maxColumns {
-		return nil, fmt.Errorf("parquet: %d columns", t.columns)
+		return nil, fmt.Errorf("%d columns", t.columns)
 	}
 	t.values = make([][]parquet.Value, t.columns)
 	return t, nil
@@ -122,7 +147,7 @@ func newTree(schema *parquet.Schema) (*tree, error) {
 
 func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
 	if depth > maxParquetDepth {
-		return errors.New("parquet: schema nested too deep")
+		return errors.New("schema nested too deep")
 	}
 	c := &column{name: quote(nil, []byte(f.Name())), first: t.columns, optional: f.Optional(), repeated: f.Repeated()}
 	if c.optional || c.repeated {
@@ -146,7 +171,7 @@ func (t *tree) add(parent *column, f parquet.Field, def, rep, depth int) error {
 	}
 	c.leaves = t.columns - c.first
 	if c.leaves == 0 {
-		return errors.New("parquet: group without columns")
+		return errors.New("group without columns")
 	}
 	if len(c.kids) == 1 && c.kids[0].repeated {
 		switch inner := c.kids[0]; string(inner.name) {

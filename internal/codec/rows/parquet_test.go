@@ -1,11 +1,14 @@
 package rows
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"math/rand"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -169,6 +172,227 @@ func TestParquetByDuckDB(t *testing.T) {
 		}
 		if d := cmp.Diff(w, g); d != "" {
 			t.Errorf("row %d: %s", i, d)
+		}
+	}
+}
+
+func TestParquetByPyarrow(t *testing.T) {
+	want := []string{
+		`{"id":"0f6c1f8e-6f0a-4f0e-9a53-0c1d2e3f4a5b","code":7,"wide":-403.5,"small":200,"region":"eu-west-1","digest":"00ff0102","document":{"a":[1,"x"]},"seconds":1773752400,"account":9223372036854775809}`,
+		`{"code":-1773752400123,"wide":0.000000001,"small":-0.05,"region":"us-east-1","digest":"80000000","document":"text","seconds":0.25,"account":111122223333}`,
+	}
+	for name, n := range map[string]int{"pyarrow": 2, "pyarrow-empty": 0} {
+		file, err := os.ReadFile("testdata/" + name + ".parquet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := read(t, Parquet, file)
+		if err != nil || len(out) != n {
+			t.Fatalf("%s: %d rows, %v", name, len(out), err)
+		}
+		for i, g := range out {
+			if d := cmp.Diff(want[i], g.JSON); d != "" {
+				t.Errorf("row %d: %s", i, d)
+			}
+		}
+	}
+}
+
+// groups is a file of three row groups of ten rows each.
+func groups(t testing.TB) []byte {
+	var rows []ocsf
+	for i := range 30 {
+		r := samples()[0]
+		r.Time = int64(i)
+		rows = append(rows, r)
+	}
+	return parquetFile(t, rows, parquet.MaxRowsPerRowGroup(10), parquet.Compression(&parquet.Zstd))
+}
+
+// A damaged row group costs its own rows and no other, is named, and the rows
+// behind it keep their numbers.
+func TestParquetDamagedGroup(t *testing.T) {
+	file := groups(t)
+	var meta format.FileMetaData
+	refooter(t, file, func(m *format.FileMetaData) { meta = *m })
+	if len(meta.RowGroups) != 3 {
+		t.Fatalf("%d row groups", len(meta.RowGroups))
+	}
+	for _, c := range []struct {
+		name   string
+		group  int
+		damage func(b []byte, at, end int64)
+		why    string
+	}{
+		{"page header", 1, func(b []byte, at, _ int64) { copy(b[at:], "\xff\xff\xff\xff\xff\xff") }, "page header"},
+		{"first page header of the file", 0, func(b []byte, at, _ int64) { copy(b[at:], "\xff\xff\xff\xff\xff\xff") }, "page header"},
+		{"data", 2, func(b []byte, _, end int64) { copy(b[end-8:], "\xff\xff\xff\xff\xff\xff\xff\xff") }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := &meta.RowGroups[c.group].Columns[1].MetaData
+			at := m.DataPageOffset
+			if d := m.DictionaryPageOffset; d > 0 && d < at {
+				at = d
+			}
+			damaged := bytes.Clone(file)
+			c.damage(damaged, at, at+m.TotalCompressedSize)
+			var good, lost []Row
+			err := Read(Parquet, bytes.NewReader(damaged), int64(len(damaged)), func(r Row) error {
+				if r.Err != nil {
+					lost = append(lost, r)
+				} else {
+					r.JSON = bytes.Clone(r.JSON)
+					good = append(good, r)
+				}
+				return nil
+			})
+			if err != nil || len(good) != 20 || len(lost) != 1 {
+				t.Fatalf("%d rows, lost %v, %v", len(good), lost, err)
+			}
+			for i, r := range good {
+				want := int64(i)
+				if i >= c.group*10 {
+					want += 10
+				}
+				var row struct{ Time int64 }
+				if err := json.Unmarshal(r.JSON, &row); err != nil || r.Offset != want || row.Time != want {
+					t.Errorf("row %d of time %d stands at %d, %v", want, row.Time, r.Offset, err)
+				}
+			}
+			l := lost[0]
+			if l.Lost != 10 || l.Offset != int64(c.group*10) ||
+				!strings.Contains(l.Err.Error(), "row group "+string(rune('1'+c.group))+" of 3, 10 of its 10 rows lost: ") || !strings.Contains(l.Err.Error(), c.why) {
+				t.Errorf("%d rows lost at %d: %v", l.Lost, l.Offset, l.Err)
+			}
+		})
+	}
+}
+
+// Groups may be said to have more rows than they have. What is not there is
+// lost, but it is counted within the size of the file.
+func TestParquetFewerRows(t *testing.T) {
+	for _, claimed := range []int64{15, 1 << 40, math.MaxInt64} {
+		file := refooter(t, groups(t), func(m *format.FileMetaData) {
+			for i := range m.RowGroups {
+				m.RowGroups[i].NumRows = claimed
+			}
+		})
+		rows, lost := 0, int64(0)
+		err := Read(Parquet, bytes.NewReader(file), int64(len(file)), func(r Row) error {
+			if r.Err == nil {
+				rows++
+			}
+			lost += r.Lost
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows != 30 || lost == 0 || lost > int64(len(file))+3 || claimed == 15 && lost != 15 {
+			t.Errorf("%d rows claimed a group: %d read, %d lost", claimed, rows, lost)
+		}
+	}
+}
+
+// A group without rows may be one without pages, which writers say lie at 0.
+func TestParquetGroupWithoutRows(t *testing.T) {
+	empty := func(m *format.FileMetaData) {
+		for i := range m.RowGroups[1].Columns {
+			c := &m.RowGroups[1].Columns[i].MetaData
+			c.DataPageOffset, c.DictionaryPageOffset, c.NumValues = 0, 0, 0
+		}
+		m.RowGroups[1].NumRows = 0
+	}
+	out, err := read(t, Parquet, refooter(t, groups(t), empty))
+	if err != nil || len(out) != 20 {
+		t.Errorf("%d rows, %v", len(out), err)
+	}
+}
+
+// A few bytes of a footer or a page header may not ask for more memory or
+// stack than there is: a list of a hundred million elements that are not
+// there, structs a million deep.
+func TestParquetHostileThrift(t *testing.T) {
+	list := append([]byte{0x29, 0xfc}, 0x80, 0x80, 0x80, 0x40) // field 2, a list of 2^27 structs
+	deep := bytes.Repeat([]byte{0x1c}, 16<<20)                 // each a struct in the first field of the one around it
+	for name, footer := range map[string][]byte{"list": list, "deep": deep} {
+		in := append([]byte("PAR1"), footer...)
+		in = append(binary.LittleEndian.AppendUint32(in, uint32(len(footer))), "PAR1"...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		out, err := read(t, Parquet, in)
+		runtime.ReadMemStats(&after)
+		if err == nil || len(out) > 0 {
+			t.Errorf("%s: %v, %v", name, out, err)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 256<<20 {
+			t.Errorf("%s: %d MiB for %d bytes", name, n>>20, len(in))
+		}
+	}
+	file := groups(t)
+	var at int64
+	file = refooter(t, append(bytes.Clone(file[:4]), append(deep, file[4:]...)...), func(m *format.FileMetaData) {
+		c := &m.RowGroups[0].Columns[0].MetaData
+		c.DataPageOffset, c.DictionaryPageOffset, c.TotalCompressedSize = 4, 0, int64(len(deep))
+		at = c.DataPageOffset
+	})
+	out, err := read(t, Parquet, file)
+	if err != nil || len(out) == 0 || !strings.Contains(out[0].Err, "page header: nested too deep") {
+		t.Errorf("page header at %d: %v, %v", at, out, err)
+	}
+}
+
+// The library goes on for ever with an LZ4 block that it cannot read: one that
+// the check lets pass it reads.
+func TestCheckLZ4(t *testing.T) {
+	check := func(b []byte) error { return checkLZ4(bufio.NewReader(bytes.NewReader(b))) }
+	rng := rand.New(rand.NewSource(7))
+	passed := 0
+	for i := range 2000 {
+		text := bytes.Repeat([]byte("eventName"), rng.Intn(200))
+		for range rng.Intn(100) {
+			text = append(text, byte(rng.Intn(4)))
+		}
+		block, err := parquet.Lz4Raw.Encode(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(block) == 0 {
+			continue
+		}
+		if err := check(block); err != nil {
+			t.Fatalf("%d bytes: %v", len(text), err)
+		}
+		if i%4 == 0 {
+			block = block[:rng.Intn(len(block))]
+		}
+		for range rng.Intn(3) {
+			if len(block) > 0 {
+				block[rng.Intn(len(block))] = byte(rng.Intn(256))
+			}
+		}
+		if check(block) == nil {
+			passed++
+			if _, err := parquet.Lz4Raw.Decode(nil, block); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if passed < 100 {
+		t.Errorf("%d damaged blocks passed", passed)
+	}
+	for name, block := range map[string]string{
+		"nothing":                   "",
+		"literals cut off":          "\x40abc",
+		"length cut off":            "\xf0\xff",
+		"a match last":              "\x10a\x01\x00",
+		"a match wanted, not there": "\x11a",
+		"a match of no distance":    "\x10a\x00\x00\x10b",
+		"a match from before":       "\x10a\x02\x00\x10b",
+		"more than a page":          "\x1fa\x01\x00" + strings.Repeat("\xff", maxPage/255+2) + "\x00\x00",
+	} {
+		if check([]byte(block)) == nil {
+			t.Errorf("%s: no error", name)
 		}
 	}
 }

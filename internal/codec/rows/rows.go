@@ -39,6 +39,9 @@ type Row struct {
 	Open bool
 	// Err says why the row could not be read; JSON is then nil.
 	Err error
+	// Lost is how many rows Err has cost, where those of a whole row group of
+	// a Parquet file are handed over as one; else 0.
+	Lost int64
 }
 
 // MaxRow bounds one row, as text and as JSON.

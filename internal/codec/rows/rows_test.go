@@ -443,11 +443,21 @@ func TestParquetDamaged(t *testing.T) {
 			t.Errorf("no error for the first %d of %d bytes", n, len(file))
 		}
 	}
-	for i := range file {
-		damaged := bytes.Clone(file)
-		damaged[i] ^= 0x55
-		if _, err := read(t, Parquet, damaged); err != nil {
-			continue // and no panic
+	for _, file := range [][]byte{
+		file,
+		parquetFile(t, samples(), parquet.Compression(&parquet.Snappy)),
+		parquetFile(t, samples(), parquet.Compression(&parquet.Lz4Raw)),
+		parquetFile(t, samples(), parquet.Compression(&parquet.Lz4Raw), parquet.DataPageVersion(1)),
+	} {
+		if out, err := read(t, Parquet, file); err != nil || len(out) != 2 || out[0].Err != "" {
+			t.Errorf("undamaged: %v, %v", out, err)
+		}
+		for i := range file {
+			damaged := bytes.Clone(file)
+			damaged[i] ^= 0x55
+			if _, err := read(t, Parquet, damaged); err != nil {
+				continue // and no panic
+			}
 		}
 	}
 }
@@ -535,6 +545,15 @@ func FuzzYAML(f *testing.F) {
 func FuzzParquet(f *testing.F) {
 	f.Add(parquetFile(f, samples()))
 	f.Add(parquetFile(f, samples(), parquet.Compression(&parquet.Snappy)))
+	f.Add(parquetFile(f, samples(), parquet.Compression(&parquet.Lz4Raw)))
+	f.Add(groups(f))
+	for _, name := range []string{"duckdb", "pyarrow", "pyarrow-empty"} {
+		file, err := os.ReadFile("testdata/" + name + ".parquet")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file)
+	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) > 1<<16 {
 			return
