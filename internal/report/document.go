@@ -183,7 +183,7 @@ func (d *document) lost(s *finding.Summary) {
 	if total == 0 && s.Unparsed == 0 {
 		return
 	}
-	d.Lost = term.Plural(total, "problem") + ", " + term.Plural(s.Unparsed, "record") + " unparsed. What else was in these files was read."
+	d.Lost = lostText(s)
 	named := 0
 	groups := problemGroups(s.Problems)
 	for _, g := range groups[:min(len(groups), maxProblems)] {

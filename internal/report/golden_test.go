@@ -310,6 +310,37 @@ func TestProblemsInGroups(t *testing.T) {
 	}
 }
 
+// That all else was read is said only where no problem can have ended a file.
+func TestLostSaysWhatWasRead(t *testing.T) {
+	record, file := finding.Problem{File: "a", Record: 3, Reason: "x"}, finding.Problem{File: "b", Reason: "y"}
+	const all, ended = "unparsed. What else was in these files was read.", "unparsed. Where no record is named, the rest of the file is lost; what else was in these files was read."
+	for _, c := range []struct {
+		problems []finding.Problem
+		total    int
+		want     string
+	}{
+		{[]finding.Problem{record}, 1, all},
+		{[]finding.Problem{record, file}, 2, ended},
+		{[]finding.Problem{file}, 1, ended},
+		{[]finding.Problem{record}, 2, ended},
+	} {
+		r := nothing()
+		r.Summary.Problems, r.Summary.ProblemsTotal = c.problems, c.total
+		var text, ticket bytes.Buffer
+		if err := Summary(&text, r, Options{Terminal: term.Terminal{Width: 200}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteDocument(&ticket, "markdown", r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{text.String(), ticket.String()} {
+			if !strings.Contains(s, c.want) {
+				t.Errorf("%v: no %q in\n%s", c.problems, c.want, s)
+			}
+		}
+	}
+}
+
 // Long lists of a finding end with how many more there are.
 func TestExplainIsBounded(t *testing.T) {
 	f := threeClouds().Findings[0]

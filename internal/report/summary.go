@@ -176,7 +176,7 @@ func (p *page) lost(s *finding.Summary) {
 		return
 	}
 	p.heading("Lost")
-	p.paragraph(term.Plural(total, "problem")+", "+term.Plural(s.Unparsed, "record")+" unparsed. What else was in these files was read.", "  ", term.High)
+	p.paragraph(lostText(s), "  ", term.High)
 	named := 0
 	groups := problemGroups(s.Problems)
 	for _, g := range groups[:min(len(groups), maxProblems)] {
@@ -197,6 +197,17 @@ func (p *page) lost(s *finding.Summary) {
 		p.paragraph("and "+term.Count(rest)+" more (--format json lists them)", "  ", term.Plain)
 	}
 	p.blank()
+}
+
+// lostText counts what could not be used, and says what became of the rest. A
+// problem that names no record ended its file; one that is not listed may have.
+func lostText(s *finding.Summary) string {
+	total := max(s.ProblemsTotal, len(s.Problems))
+	text := term.Plural(total, "problem") + ", " + term.Plural(s.Unparsed, "record") + " unparsed. "
+	if total > len(s.Problems) || slices.ContainsFunc(s.Problems, func(p finding.Problem) bool { return p.Record == 0 }) {
+		return text + "Where no record is named, the rest of the file is lost; what else was in these files was read."
+	}
+	return text + "What else was in these files was read."
 }
 
 // problemGroup is the problems of one file for one reason.
