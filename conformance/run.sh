@@ -4,6 +4,8 @@
 #   conformance/run.sh [--quick] [--only TEXT]
 #
 #   counts   every record of the logs in ../shared/logs, counted by counts.py
+#   parquet  the examples as DuckDB types them and writes them to Parquet: findings
+#            and copies are those of the JSON
 #   seed     the seed's query executed by DuckDB, row by row: on 100 generated
 #            sets (20 with --quick) and on a captured trail in ../shared/logs
 #   ocsf     OCSF output against the OCSF schema
@@ -150,6 +152,7 @@ fi
 
 name="scan --profile seed"
 if venv venv duckdb duckdb==1.5.6; then
+	check "scan | Parquet of the examples | DuckDB 1.5.6" "$python" conformance/parquet/tables.py "$vedette" examples
 	check "$name | generated sets | DuckDB 1.5.6" "$python" conformance/seed/oracle.py "$vedette" --sets "$sets"
 	if [ -d "$captured" ]; then
 		check "$name | captured trail | DuckDB 1.5.6" "$python" conformance/seed/oracle.py "$vedette" \
@@ -158,6 +161,7 @@ if venv venv duckdb duckdb==1.5.6; then
 		skip "$name | captured trail | DuckDB 1.5.6" "no $logs"
 	fi
 else
+	skip "scan | Parquet of the examples | DuckDB 1.5.6" "it is not to be had"
 	skip "$name | generated sets | DuckDB 1.5.6" "it is not to be had"
 fi
 
