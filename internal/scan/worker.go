@@ -172,7 +172,7 @@ func (r *reader) rows(kind rows.Kind, s *codec.Stream) error {
 			r.broken(errInside)
 			return r.ctx.Err()
 		case row.Err != nil:
-			if row.Raw == nil {
+			if kind == rows.Parquet {
 				r.offset = 0 // the number of a row is no place in the file
 			}
 			r.broken(row.Err.Error())
