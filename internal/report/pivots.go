@@ -60,11 +60,12 @@ func loadPivots(data []byte) ([]pivot, error) {
 // no safe form there, so that a pivot either says the value letter for letter
 // or is not given.
 var quotes = template.FuncMap{
-	"sh":  quoteShell,
-	"sql": quoteSQL,
-	"kql": quoteKQL,
-	"spl": quoteSPL,
-	"gcl": quoteKQL, // the Logging query language escapes as Kusto does
+	"known": known, // of a value that is a part of what is quoted
+	"sh":    quoteShell,
+	"sql":   quoteSQL,
+	"kql":   quoteKQL,
+	"spl":   quoteSPL,
+	"gcl":   quoteKQL, // the Logging query language escapes as Kusto does
 }
 
 var (
@@ -91,6 +92,10 @@ func quotable(s string) error {
 	}
 	return nil
 }
+
+// known is a value that may be made a part of a longer one: quoted as a whole,
+// that would hide that the value is missing.
+func known(s string) (string, error) { return s, quotable(s) }
 
 // quoteShell is an argument of a command in a POSIX shell, in single quotes where it needs any
 // (POSIX.1-2017, Shell Command Language, 2.2.2).

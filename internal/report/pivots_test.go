@@ -74,6 +74,36 @@ func TestPivotsRefuse(t *testing.T) {
 	}
 }
 
+// A pivot is left out where a value that it says is not known, wherever in it
+// the value stands: nobody is given half a command to paste.
+func TestPivotsWithoutAValue(t *testing.T) {
+	all := pivotValues{
+		From: "v-from", To: "v-to", FromSpace: "v-fromspace", ToSpace: "v-tospace", FromEpoch: "v-fromepoch", ToEpoch: "v-toepoch",
+		Caller: "v-caller", Key: "v-key", Address: "v-address", Account: "v-account", Region: "v-region",
+	}
+	for i := range pivotData() {
+		p := &pivotData()[i]
+		for name, without := range map[string]func(*pivotValues){
+			"v-key":     func(v *pivotValues) { v.Key = "" },
+			"v-address": func(v *pivotValues) { v.Address = "" },
+			"v-account": func(v *pivotValues) { v.Account = "" },
+			"v-region":  func(v *pivotValues) { v.Region = "" },
+			"v-caller":  func(v *pivotValues) { v.Caller = "" },
+		} {
+			var whole, less strings.Builder
+			if err := p.text.Execute(&whole, all); err != nil {
+				t.Fatalf("%s: %v", p.Title, err)
+			}
+			v := all
+			without(&v)
+			err := p.text.Execute(&less, v)
+			if says := strings.Contains(whole.String(), name); says != errors.Is(err, errMissing) {
+				t.Errorf("%s, %s: without %s it is %v:\n%s", p.Cloud, p.Title, name, err, less.String())
+			}
+		}
+	}
+}
+
 // A shell reads every value as one word, letter for letter.
 func TestQuoteShell(t *testing.T) {
 	sh, err := exec.LookPath("sh")
