@@ -52,7 +52,9 @@ func chooseAPIs(f *finding.Finding, most int) apiChoice {
 	}
 	var texts []string
 	for _, r := range f.Reasons {
-		texts = append(texts, r.Text)
+		if r.Points != 0 {
+			texts = append(texts, r.Text)
+		}
 	}
 	reasons := strings.Join(texts, "\n")
 	order, weights := make([]int, len(f.APIs)), make([]int, len(f.APIs))

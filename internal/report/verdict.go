@@ -60,7 +60,7 @@ type advice struct {
 }
 
 type firstStep struct {
-	Factor string   `yaml:"factor"` // a reason of the finding, with points, of which something succeeded
+	Factor string   `yaml:"factor"` // a reason of the finding of which something succeeded, be it without points
 	Kinds  []string `yaml:"kinds"`  // kinds of actor
 	Aside  bool     `yaml:"aside"`  // the finding is put aside
 	Chain  bool     `yaml:"chain"`  // who obtained the session is known
@@ -104,7 +104,7 @@ func loadAdvice(data []byte) (*advice, error) {
 }
 
 func (s *firstStep) fits(f *finding.Finding) bool {
-	has := func(r finding.Reason) bool { return r.Factor == s.Factor && r.Points > 0 && !r.NoneSucceeded }
+	has := func(r finding.Reason) bool { return r.Factor == s.Factor && r.Points >= 0 && !r.NoneSucceeded }
 	return (s.Factor == "" || slices.ContainsFunc(f.Reasons, has)) &&
 		(len(s.Kinds) == 0 || slices.Contains(s.Kinds, f.Actor.Kind)) &&
 		(!s.Aside || f.Aside != "") && (!s.Chain || len(f.Chain) > 0) &&

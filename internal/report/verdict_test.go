@@ -155,6 +155,17 @@ func TestTriedInVain(t *testing.T) {
 	if v := VerdictOf(&both); v.Tried != "it tried afterwards to stop or change the logging and to change permissions, and did not succeed" || v.First != "stop what was started afterwards" {
 		t.Errorf("%q, first %q", v.Tried, v.First)
 	}
+	// What the limit of a group left no points to counts as much.
+	capped := user
+	capped.Reasons = []finding.Reason{
+		{Factor: "follow_logging", Points: 20, Text: "then StopLogging (refused) at 12:00:00", NoneSucceeded: true},
+		{Factor: "follow_keys", Text: "then CreateAccessKey at 12:00:01"},
+		{Factor: "follow_policy", Text: "then AttachUserPolicy (refused) at 12:00:02", NoneSucceeded: true},
+	}
+	if v := VerdictOf(&capped); v.Tried != "it tried afterwards to stop or change the logging and to change permissions, and did not succeed" ||
+		v.First != "disable the credentials that were made afterwards, then the one that made them" {
+		t.Errorf("%q, first %q", v.Tried, v.First)
+	}
 	both.Level = "low"
 	if v := VerdictOf(&both); v.First != "look whether what was started or changed on machines afterwards was meant" {
 		t.Error(v.First)

@@ -1,6 +1,8 @@
 package triage
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,5 +63,55 @@ func TestWhatCameOfWhatFollowed(t *testing.T) {
 				t.Errorf("%s: none of %s succeeded: %v, want %v", c.name, r.Factor, r.NoneSucceeded, vain)
 			}
 		}
+	}
+}
+
+// TestNothingThatFollowedIsHidden: the limit of a group takes points and no
+// evidence. Each kind of what followed is a reason, be it of 0 points, and says
+// what the limit took; what own weights leave out is none.
+func TestNothingThatFollowedIsHidden(t *testing.T) {
+	f := askedAll("DescribeInstances")
+	f.Follow = []finding.FollowOn{
+		then(event.AWS, "cloudtrail.amazonaws.com", "StopLogging", 1, event.OK),
+		then(event.AWS, "cloudtrail.amazonaws.com", "DeleteTrail", 2, event.OK),
+		then(event.AWS, "ec2.amazonaws.com", "ModifySnapshotAttribute", 3, event.Denied),
+		then(event.AWS, "iam.amazonaws.com", "CreateAccessKey", 4, event.OK),
+		then(event.AWS, "iam.amazonaws.com", "AttachUserPolicy", 5, event.Denied),
+		then(event.AWS, "secretsmanager.amazonaws.com", "GetSecretValue", 6, event.OK),
+		then(event.AWS, "ec2.amazonaws.com", "RunInstances", 7, event.Invalid),
+	}
+	var got []finding.Reason
+	sum := 0
+	j := New(DefaultWeights()).Judge(f)
+	for _, r := range j.Reasons {
+		sum += r.Points
+		if strings.HasPrefix(r.Factor, "follow_") {
+			got = append(got, r)
+		}
+	}
+	if want := []finding.Reason{
+		{Factor: "follow_logging", Points: 20, Text: "then StopLogging at 14:01:00, DeleteTrail at 14:02:00"},
+		{Factor: "follow_sharing", Points: 4, Text: "then ModifySnapshotAttribute (refused) at 14:03:00 (4 of 14 points: what followed counts 24 at most)", NoneSucceeded: true},
+		{Factor: "follow_keys", Text: "then CreateAccessKey at 14:04:00 (0 of 10 points: what followed counts 24 at most)"},
+		{Factor: "follow_policy", Text: "then AttachUserPolicy (refused) at 14:05:00 (0 of 8 points: what followed counts 24 at most)", NoneSucceeded: true},
+		{Factor: "follow_secrets", Text: "then GetSecretValue at 14:06:00 (0 of 2 points: what followed counts 24 at most)"},
+		{Factor: "follow_compute", Text: "then RunInstances (failed) at 14:07:00 (0 of 6 points: what followed counts 24 at most)", NoneSucceeded: true},
+	}; !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	if p := New(DefaultWeights()).Priority(f); sum != j.Priority || p != sum {
+		t.Errorf("priority %d, without words %d, and the reasons add up to %d", j.Priority, p, sum)
+	}
+	w := DefaultWeights()
+	if err := w.Overlay("own.yaml", []byte("factors: {follow_keys: {each: 0, cap: 0}, follow_secrets: {group: novelty}}\ngroups: {novelty: 1.5}")); err != nil {
+		t.Fatal(err)
+	}
+	j = New(w).Judge(f)
+	if slices.ContainsFunc(j.Reasons, func(r finding.Reason) bool { return r.Factor == "follow_keys" }) {
+		t.Errorf("what is off is a reason: %+v", j.Reasons)
+	}
+	w.Groups["novelty"] = 0.4
+	if n, text := points(New(w).Judge(f), "follow_secrets"); n != 0 || !strings.HasSuffix(text, " (0 of 2 points: the group novelty counts 0.4 at most)") {
+		t.Errorf("%d %q", n, text)
 	}
 }

@@ -3,6 +3,7 @@ package triage
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -160,13 +161,36 @@ func (s *sheet) followed(f *finding.Facts) {
 		requests[kind] += e.Requests
 	}
 	for _, kind := range telling(f) {
-		if list := by[kind]; len(list) > 0 {
-			if s.add("follow_"+kind, float64(requests[kind]), 1) {
-				s.say("then %s", followedText(list))
-				s.entries[len(s.entries)-1].vain = !slices.ContainsFunc(list, mayHaveWorked)
-			}
+		list, factor := by[kind], "follow_"+kind
+		if len(list) == 0 {
+			continue
+		}
+		scored := s.add(factor, float64(requests[kind]), 1)
+		whole := int(math.Round(s.whole))
+		if !s.worded || !scored && whole <= 0 {
+			continue
+		}
+		// What the limit of the group leaves no points to is said all the same:
+		// what somebody tried matters beyond the priority.
+		if !scored {
+			s.note(factor, "")
+		}
+		e := &s.entries[len(s.entries)-1]
+		e.text, e.vain = "then "+followedText(list), !slices.ContainsFunc(list, mayHaveWorked)
+		if points := int(math.Round(e.points)); points < whole {
+			e.text += fmt.Sprintf(" (%d of %d points: %s)", points, whole, s.limitOf(factor))
 		}
 	}
+}
+
+// limitOf says how many points the group of a factor adds at most.
+func (s *sheet) limitOf(factor string) string {
+	group := s.w.Factors[factor].Group
+	what := "what followed"
+	if group != "follow" {
+		what = "the group " + group
+	}
+	return fmt.Sprintf("%s counts %.4g at most", what, s.w.Groups[group])
 }
 
 // followedText names the operations that followed, by time. Where there is no

@@ -18,6 +18,7 @@ type sheet struct {
 	sum     int  // of the points, each of them rounded
 	groups  []groupSum
 	entries []entry // where they are worded
+	whole   float64 // what was counted last is worth without its group's limit
 }
 
 // groupSum is what the factors of a group added.
@@ -50,11 +51,13 @@ type entry struct {
 // to be put into words, which [sheet.say] does.
 func (s *sheet) add(factor string, n, share float64) bool {
 	w, ok := s.w.Factors[factor]
+	s.whole = 0
 	if !ok {
 		return false
 	}
 	p := w.Each * max(0, n-w.Least)
 	p = max(-w.Cap, min(w.Cap, p)) * share
+	s.whole = p
 	var group *groupSum
 	if w.Group != "" {
 		group = s.group(w.Group)
