@@ -115,3 +115,34 @@ func TestNothingThatFollowedIsHidden(t *testing.T) {
 		t.Errorf("%d %q", n, text)
 	}
 }
+
+// TestNoSuccessfulChange: what was tried and refused is no change, and the
+// evidence does not read as if nothing had been tried.
+func TestNoSuccessfulChange(t *testing.T) {
+	f := askedAll("ec2 DescribeInstances", "iam ListUsers", "s3 ListBuckets")
+	f.Last = time.Date(2026, 3, 17, 13, 10, 0, 0, time.UTC)
+	change := func(name string, minute int, o event.Outcome) finding.FollowOn {
+		e := then(event.AWS, "iam.amazonaws.com", name, minute, o)
+		e.API.Class = event.ClassWrite
+		return e
+	}
+	for _, c := range []struct {
+		follow []finding.FollowOn
+		text   string
+	}{
+		{nil, "no successful change is logged in the hour around"},
+		{[]finding.FollowOn{then(event.AWS, "secretsmanager.amazonaws.com", "GetSecretValue", 1, event.Denied), change("CreateUser", 11, event.Denied)},
+			"no successful change is logged in the hour around"}, // a read, and an hour and a minute later
+		{[]finding.FollowOn{change("CreateUser", 1, event.Denied), change("CreateAccessKey", 10, event.Invalid)},
+			"no successful change is logged in the hour around, where 2 or more were tried"},
+	} {
+		f.Follow = c.follow
+		if n, text := points(New(DefaultWeights()).Judge(f), "reads_only"); n != 4 || text != c.text {
+			t.Errorf("%d %q, want %q", n, text, c.text)
+		}
+	}
+	f.Changes = 1
+	if n, _ := points(New(DefaultWeights()).Judge(f), "reads_only"); n != 0 {
+		t.Errorf("%d points where something was changed", n)
+	}
+}

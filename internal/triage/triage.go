@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"vedette/internal/event"
 	"vedette/internal/finding"
@@ -147,12 +148,17 @@ func (s *sheet) asked(f *finding.Facts) {
 	}
 	if f.Changes == 0 && len(f.Services) >= 3 {
 		if s.add("reads_only", 1, 1) {
-			s.say("nothing was changed in the hour around")
+			s.say("no successful change is logged in the hour around%s", triedText(f))
 		}
 	}
-	if name := beganByWhoami(f); name != "" && len(f.Services) >= 4 {
+	if asked, before := beganByWhoami(f); asked != nil && len(f.Services) >= 4 {
 		if s.add("whoami", 1, 1) {
-			s.say("it began by asking who it is (%s), then looked at %s", name, count(len(f.Services)-1, "further service"))
+			further := count(len(f.Services)-1, "further service")
+			if before == nil {
+				s.say("it began by asking who it is (%s), then looked at %s", asked.Name, further)
+			} else {
+				s.say("it asked who it is (%s) after no other operation than %s, and looked at %s", asked.Name, before.Name, further)
+			}
 		}
 	}
 	var bulkCalls []string
@@ -174,26 +180,47 @@ func (s *sheet) asked(f *finding.Facts) {
 // changes that the provider carried out, each of them louder than a read.
 const builderChanges = 10
 
-// beganByWhoami returns the name of the operation by which the caller asked who
-// it is, where fewer than two others came before. Which of those at the same
-// time came first, nobody knows.
-func beganByWhoami(f *finding.Facts) (name string) {
+// changesAround is how far from its discovery a caller's changes count, as the
+// facts count them.
+const changesAround = time.Hour
+
+// triedText says how many changes are known to have been tried in vain: of those
+// that matter by themselves alone, since no other is kept that did not succeed.
+func triedText(f *finding.Facts) string {
+	tried := 0
+	for i := range f.Follow {
+		if e := &f.Follow[i]; e.API.Class == event.ClassWrite && e.Outcome != event.OK && !e.Time.After(f.Last.Add(changesAround)) {
+			tried++
+		}
+	}
+	if tried == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", where %d or more were tried", tried)
+}
+
+// beganByWhoami returns the operation by which the caller asked who it is, where
+// fewer than two others came before, and the other where one did. Which of those
+// at the same time came first, nobody knows.
+func beganByWhoami(f *finding.Facts) (asked, first *event.API) {
 	for i := range f.Operations {
 		o := &f.Operations[i]
 		if o.API.Name != "GetCallerIdentity" && o.API.Name != "GET /me" {
 			continue
 		}
 		before := 0
+		var other *event.API
 		for k := range f.Operations {
 			if f.Operations[k].After < o.After {
 				before++
+				other = f.Operations[k].API
 			}
 		}
-		if before < 2 && (name == "" || o.API.Name < name) {
-			name = o.API.Name
+		if before < 2 && (asked == nil || o.API.Name < asked.Name) {
+			asked, first = o.API, other
 		}
 	}
-	return name
+	return asked, first
 }
 
 // lists counts how much was asked without a filter, and of how many.
