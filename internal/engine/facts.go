@@ -225,7 +225,7 @@ func (w *groupWorker) factPlaces(f *finding.Facts, regions uint32Set) {
 	for k, id := range fw.met.keys {
 		x := e.contexts.at(id)
 		accounts.add(x.account)
-		f.Networks = add(f.Networks, w.network(id))
+		f.Networks = append(f.Networks, w.network(id))
 		f.Clients = add(f.Clients, w.family(x.agent))
 		if x.agent != 0 && len(f.UserAgents) < maxAgents {
 			f.UserAgents = add(f.UserAgents, e.symbols.text(x.agent))
@@ -251,6 +251,7 @@ func (w *groupWorker) factPlaces(f *finding.Facts, regions uint32Set) {
 	for _, list := range [][]string{f.Regions, f.Networks, f.Clients, f.UserAgents} {
 		slices.Sort(list)
 	}
+	f.Networks = slices.Compact(f.Networks)
 }
 
 // listing reports whether a call of the API lists many.

@@ -70,6 +70,8 @@ type groupWorker struct {
 	partOf             []uint32            // by context of the finding: its part
 	parts              []slicePart         // of a cut
 	noteOf             []uint32            // by note around the finding: its part
+	partNotes          []call              // those notes, by part
+	done               map[uint32][]int64  // by API: when notes say that it was done; nil until asked for
 	notes              []call              // of the group
 	followed           []uint8             // by API: 0 not asked yet, 1 no, 2 yes
 	undone             map[uint32][]uint32 // by API, see undoing

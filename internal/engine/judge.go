@@ -18,7 +18,7 @@ func (w *groupWorker) judge(f *found, m []call, past *history) {
 		facts.Principal = f.Actor.ID
 	}
 	w.whole, w.factWorker.met = w.factWorker.met, w.whole
-	w.factNotes(facts, func(int) bool { return true })
+	w.factNotes(facts, w.notes)
 	f.Judgement = e.opts.Judge(facts)
 	if e.opts.Judged != nil {
 		w.factSources(facts)
@@ -65,6 +65,7 @@ const (
 type slicePart struct {
 	events int
 	end    int // of its calls, among those taken out; -1 where they are too few
+	notes  int // the end of its notes, see splitNotes
 }
 
 // judgeSlices judges the slices of a cut. Every one is: what makes the whole
@@ -103,20 +104,13 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, past
 			s.end++
 		}
 	}
-	// To which part the notes around belong; those of no part get a number
-	// that none has.
-	from, notes := w.notesAround(whole)
-	w.noteOf = w.noteOf[:0]
-	last, part := ^uint32(0), uint32(0)
-	for k := range notes {
-		if id := notes[k].context; id != last {
-			last, part = id, w.labels.of(label(id))
-		}
-		w.noteOf = append(w.noteOf, part)
-	}
+	w.splitNotes(around(w.notes, whole), label)
 	facts := &w.factWorker.part
+	begin := 0 // of the part's notes
 	for i := range parts {
 		s := &parts[i]
+		notes := w.partNotes[begin:s.notes]
+		begin = s.notes
 		if s.end < 0 {
 			continue
 		}
@@ -125,7 +119,7 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, past
 			continue
 		}
 		w.facts(facts, part, past)
-		w.factNotes(facts, func(note int) bool { return w.noteOf[note-from] == uint32(i) })
+		w.factNotes(facts, notes)
 		if w.e.opts.Priority != nil && w.e.opts.Priority(facts) < f.Priority {
 			continue
 		}
@@ -133,6 +127,35 @@ func (w *groupWorker) judgeSlices(f *found, m []call, whole *finding.Facts, past
 		j.Slice = cmp.Or(text(w.labels.keys[i]), "-")
 		if worse(&j, &f.Judgement) {
 			f.Judgement = j
+		}
+	}
+}
+
+// splitNotes sorts notes by the part that they belong to, and leaves them in
+// order in each; those of no part are dropped.
+func (w *groupWorker) splitNotes(notes []call, label func(uint32) uint32) {
+	known := uint32(len(w.parts))
+	w.noteOf = w.noteOf[:0]
+	last, part := ^uint32(0), uint32(0)
+	for k := range notes {
+		if id := notes[k].context; id != last {
+			last, part = id, w.labels.of(label(id))
+		}
+		if w.noteOf = append(w.noteOf, part); part < known {
+			w.parts[part].notes++
+		}
+	}
+	n := 0
+	for i := range w.parts {
+		s := &w.parts[i]
+		n, s.notes = n+s.notes, n
+	}
+	w.partNotes = slices.Grow(w.partNotes[:0], n)[:n]
+	for k, part := range w.noteOf {
+		if part < known {
+			s := &w.parts[part]
+			w.partNotes[s.notes] = notes[k]
+			s.notes++
 		}
 	}
 }

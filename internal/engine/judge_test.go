@@ -61,3 +61,25 @@ func TestNumbering(t *testing.T) {
 		}
 	}
 }
+
+// TestNotesOfParts: each part has its own notes in order, so that no slice
+// walks over those of the others: anyone can call from many networks.
+func TestNotesOfParts(t *testing.T) {
+	w := &groupWorker{parts: make([]slicePart, 3)}
+	w.labels.begin()
+	for k := range uint32(3) {
+		w.labels.of(k)
+	}
+	notes := []call{{context: 2, time: 1}, {context: 0, time: 2}, {context: 7, time: 3}, {context: 2, time: 4}, {context: 0, time: 5}}
+	w.splitNotes(notes, func(id uint32) uint32 { return id })
+	begin := 0
+	for part, want := range [][]int64{{2, 5}, nil, {1, 4}} {
+		var got []int64
+		for _, n := range w.partNotes[begin:w.parts[part].notes] {
+			got = append(got, n.time)
+		}
+		if begin = w.parts[part].notes; !slices.Equal(got, want) {
+			t.Errorf("part %d has the notes of %v, want %v", part, got, want)
+		}
+	}
+}

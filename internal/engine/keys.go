@@ -15,8 +15,35 @@ type keyUse struct {
 // keyNets is from where a key was used.
 type keyNets struct {
 	networks []netCalls
-	now      int // networks with calls in the hour up to the call at hand
-	most     int // of them at any call
+	places   map[string]int32 // of networks, once there are many
+	now      int              // networks with calls in the hour up to the call at hand
+	most     int              // of them at any call
+}
+
+// fewNetworks is up to how many a list is looked through sooner than a map.
+const fewNetworks = 16
+
+// place returns the place of a network among those of the key.
+func (k *keyNets) place(network string) int32 {
+	if k.places == nil {
+		if i := slices.IndexFunc(k.networks, func(n netCalls) bool { return n.network == network }); i >= 0 {
+			return int32(i)
+		}
+		if len(k.networks) >= fewNetworks {
+			k.places = make(map[string]int32, 2*fewNetworks)
+			for i, n := range k.networks {
+				k.places[n.network] = int32(i)
+			}
+		}
+	} else if i, ok := k.places[network]; ok {
+		return i
+	}
+	i := int32(len(k.networks))
+	k.networks = append(k.networks, netCalls{network: network})
+	if k.places != nil {
+		k.places[network] = i
+	}
+	return i
 }
 
 // netCalls is how many calls of a key came from a network in the hour up to
@@ -42,13 +69,7 @@ func (w *groupWorker) keyOf(context, id uint32) {
 				k := &fw.keyNets[u.key]
 				*k = keyNets{networks: k.networks[:0]}
 			}
-			k := &fw.keyNets[u.key]
-			at := slices.IndexFunc(k.networks, func(n netCalls) bool { return n.network == name })
-			if at < 0 {
-				at = len(k.networks)
-				k.networks = append(k.networks, netCalls{network: name})
-			}
-			u.network = int32(at)
+			u.network = fw.keyNets[u.key].place(name)
 		}
 	}
 	fw.uses = append(fw.uses, u)

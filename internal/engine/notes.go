@@ -42,7 +42,7 @@ func (c *Collector) notable(a *event.API) bool {
 
 // part takes the notes out of the calls of a group. Both stay in order.
 func (w *groupWorker) parted(calls []call) (scoring []call) {
-	w.notes = w.notes[:0]
+	w.notes, w.done = w.notes[:0], nil
 	scoring = calls[:0]
 	for i := range calls {
 		if calls[i].windows == 0 {
@@ -60,27 +60,23 @@ const (
 	followAfter  = 6 * time.Hour
 )
 
-// notesAround returns the notes that may say something of facts, and the
-// place of the first among all.
-func (w *groupWorker) notesAround(f *finding.Facts) (from int, notes []call) {
+// around returns those of the notes that may say something of facts.
+func around(notes []call, f *finding.Facts) []call {
 	before := func(n call, t int64) int { return cmp.Compare(n.time, t) }
-	from, _ = slices.BinarySearchFunc(w.notes, f.First.UnixNano()-int64(followAfter), before)
-	n, _ := slices.BinarySearchFunc(w.notes[from:], f.Last.UnixNano()+int64(followAfter)+1, before)
-	return from, w.notes[from : from+n]
+	from, _ := slices.BinarySearchFunc(notes, f.First.UnixNano()-int64(followAfter), before)
+	n, _ := slices.BinarySearchFunc(notes[from:], f.Last.UnixNano()+int64(followAfter)+1, before)
+	return notes[from : from+n]
 }
 
-// factNotes fills in what the callers of the facts did besides. own says which
-// notes, by their places, belong to the facts.
-func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
+// factNotes fills in what the callers of the facts did besides, by the notes
+// that belong to the facts.
+func (w *groupWorker) factNotes(f *finding.Facts, own []call) {
 	first, last := f.First.UnixNano(), f.Last.UnixNano()
-	from, notes := w.notesAround(f)
+	notes := around(own, f)
 	var changes uint32Set
 	asked := &w.factWorker.targets
 	asked.begin(len(notes))
 	for i := range notes {
-		if !own(from + i) {
-			continue
-		}
 		n := &notes[i]
 		follow := w.follows(n.api)
 		if n.time >= first-int64(writesAround) && n.time <= last+int64(writesAround) && n.outcome() == event.OK && (!follow || w.apis[n.api].Class == event.ClassWrite) {
@@ -109,7 +105,7 @@ func (w *groupWorker) factNotes(f *finding.Facts, own func(note int) bool) {
 	}
 	f.Changes = len(changes)
 	if len(f.Follow) > 0 && f.Changes > 0 {
-		w.factUndone(f, notes)
+		w.factUndone(f)
 	}
 }
 
@@ -129,11 +125,22 @@ func (w *groupWorker) follows(api uint32) bool {
 
 // factUndone marks what followed that the caller made and unmade, by all that
 // it changed in the time.
-func (w *groupWorker) factUndone(f *finding.Facts, notes []call) {
+func (w *groupWorker) factUndone(f *finding.Facts) {
+	if w.done == nil {
+		// Once for all slices of all findings of the group.
+		w.done = map[uint32][]int64{}
+		for i := range w.notes {
+			if n := &w.notes[i]; n.outcome() == event.OK {
+				w.done[n.api] = append(w.done[n.api], n.time)
+			}
+		}
+	}
+	from, to := f.First.UnixNano()-int64(followAfter), f.Last.UnixNano()+int64(followAfter)
 	for i := range f.Follow {
-		undoing := w.undoing(f.Follow[i].API)
-		f.Follow[i].Undone = len(undoing) > 0 && slices.ContainsFunc(notes, func(n call) bool {
-			return n.outcome() == event.OK && slices.Contains(undoing, n.api)
+		f.Follow[i].Undone = slices.ContainsFunc(w.undoing(f.Follow[i].API), func(api uint32) bool {
+			times := w.done[api]
+			k, _ := slices.BinarySearch(times, from)
+			return k < len(times) && times[k] <= to
 		})
 	}
 }

@@ -158,14 +158,8 @@ func (r *record) set(f field, val []byte, plain bool) bool {
 }
 
 // accountID is the id of an account, which some pipelines take for a number.
-// Ids have twelve digits; a number with more to it is one that lost its form.
-func accountID(val []byte) []byte {
-	id := jsonscan.Scalar(val)
-	if len(id) == 12 {
-		return id
-	}
-	return scratch.Whole(id)
-}
+// Ids are digits; a number with more to it is one that lost its form.
+func accountID(val []byte) []byte { return scratch.Whole(jsonscan.Scalar(val)) }
 
 // textOf is [jsonscan.Text] of a value, for less where no escape is in it.
 func textOf(val []byte, plain bool) []byte {
