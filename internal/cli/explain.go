@@ -78,7 +78,7 @@ func (c *chosen) lookUp(std IO) (*finding.Finding, error) {
 
 // check refuses what is no id before logs are read for it.
 func (c *chosen) check() error {
-	if strings.Trim(c.ID, "0123456789abcdefABCDEF") == "" && c.ID != "" {
+	if isID(c.ID) {
 		return nil
 	}
 	if _, err := os.Stat(c.ID); err == nil && c.ID != "" {
@@ -86,6 +86,9 @@ func (c *chosen) check() error {
 	}
 	return usagef("%q is no id of a finding: scan shows them", c.ID)
 }
+
+// isID reports whether s may be an id of a finding, or the beginning of one.
+func isID(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
 func pick(list []finding.Finding, id string) (*finding.Finding, error) {
 	var hits []*finding.Finding

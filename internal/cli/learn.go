@@ -17,7 +17,7 @@ type learnCmd struct {
 	counting
 	Output string   `short:"o" required:"" type:"path" placeholder:"FILE" help:"Baseline to write, a new one or that of --add; plain JSON lines where the name ends in .ndjson."`
 	Add    string   `type:"path" placeholder:"FILE" help:"Baseline to add to; may be the one that is written."`
-	Benign []string `sep:"," placeholder:"ID" help:"Findings whose calls are learned too; by id, or its first letters. Others that fire are not."`
+	Benign []string `sep:"none" placeholder:"ID" help:"Findings whose calls are learned too; by id, or a beginning of it that no other finding has; several with a comma between. Others that fire are not."`
 	Decay  int      `default:"90" placeholder:"DAYS" help:"Forget what was last seen more than so many days before the newest (0: never). Default: ${default}."`
 	Quiet  bool     `short:"q" help:"No progress and no summary."`
 }
@@ -45,6 +45,9 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 	if err := c.free(); err != nil {
 		return err
 	}
+	if err := c.named(); err != nil {
+		return err
+	}
 	known := func(id string) bool {
 		return slices.ContainsFunc(c.Benign, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
 	}
@@ -60,8 +63,12 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 		}
 	}
 	for _, prefix := range c.Benign {
-		if !slices.ContainsFunc(benign, func(id string) bool { return strings.HasPrefix(id, prefix) }) {
+		switch n := countPrefixed(benign, prefix); n {
+		case 0:
 			return usagef("--benign: no finding's id begins with %q", prefix)
+		case 1:
+		default:
+			return usagef("--benign: %q is the beginning of %d findings' ids: name each", prefix, n)
 		}
 	}
 	defer paceGC()() // what the scan kept is garbage by now, and as much again is made
@@ -82,6 +89,30 @@ func (c *learnCmd) Run(ctx context.Context, std IO) error {
 		tellForgotten(std, header)
 	}
 	return errLost(res, byScan)
+}
+
+// named takes the list of --benign apart. Nothing at all would begin every id:
+// an unset variable of a script would have each attack learned.
+func (c *learnCmd) named() error {
+	if len(c.Benign) == 0 {
+		return nil
+	}
+	c.Benign = strings.Split(strings.ToLower(strings.Join(c.Benign, ",")), ",")
+	for _, id := range c.Benign {
+		if !isID(id) {
+			return usagef("--benign: %q is no id of a finding: scan shows them", id)
+		}
+	}
+	return nil
+}
+
+func countPrefixed(ids []string, prefix string) (n int) {
+	for _, id := range ids {
+		if strings.HasPrefix(id, prefix) {
+			n++
+		}
+	}
+	return n
 }
 
 // tellForgotten says what was too old to be kept: a few profiles of many
