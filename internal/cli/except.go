@@ -18,7 +18,7 @@ import (
 )
 
 type exceptCmd struct {
-	chosen
+	inLogs
 	counting
 	Reason string `required:"" placeholder:"TEXT" help:"Why the finding is benign."`
 	Owner  string `required:"" placeholder:"TEXT" help:"Who answers for that."`
@@ -29,10 +29,10 @@ type exceptCmd struct {
 }
 
 func (c *exceptCmd) Run(ctx context.Context, std IO) error {
-	if err := c.check(); err != nil {
+	if err := c.chosen().check(); err != nil {
 		return err
 	}
-	if err := c.split(); err != nil {
+	if err := c.chosen().split(); err != nil {
 		return err
 	}
 	if len(c.Paths) == 0 {
@@ -47,7 +47,7 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	if c.Findings != "" {
-		f, err := c.lookUp(std)
+		f, err := c.chosen().lookUp(std)
 		if err != nil {
 			return err
 		}
@@ -78,6 +78,11 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 	if err != nil {
 		return usage(err)
 	}
+	does := effectOf(rule, res.Report.Findings, judged.by)
+	if does.aside == 0 {
+		return usagef("the exception would put no finding of these logs aside, and is not written: of %s it does not cover %s",
+			f.ID, term.Safe(strings.Join(rule.Misses(judged.by[f.ID]), "; ")))
+	}
 	text, err := exception.Append(cmp.Or(c.Append, c.Output, "-"), old, rule)
 	if err != nil {
 		return usage(err)
@@ -93,7 +98,7 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 		}
 		story = std.Stderr
 	}
-	return tellRule(story, rule, res.Report.Findings, judged.by)
+	return does.tell(story, rule, len(res.Report.Findings))
 }
 
 // old is the text that the exception is appended to.
@@ -171,11 +176,17 @@ func exceptionID(f *finding.Finding) string {
 	return strings.TrimPrefix(strings.Trim(id, "-")+"-"+f.ID[:8], "-")
 }
 
-// tellRule says what a rule does to the findings of a scan.
-func tellRule(w io.Writer, rule *exception.Rule, findings []finding.Finding, facts map[string]*finding.Facts) error {
+// effect is what a rule does to the findings of a scan.
+type effect struct {
+	aside, calls int // findings put aside, and their calls
+	stay         int // findings of the same principal that it does not put aside
+	// asideText and stayText list them.
+	asideText, stayText strings.Builder
+}
+
+func effectOf(rule *exception.Rule, findings []finding.Finding, facts map[string]*finding.Facts) *effect {
 	list := exception.NewList(rule)
-	var aside, shown strings.Builder
-	hidden, stay, calls := 0, 0, 0
+	e := &effect{}
 	for i := range findings {
 		f := &findings[i]
 		v := list.Judge(facts[f.ID])
@@ -183,22 +194,27 @@ func tellRule(w io.Writer, rule *exception.Rule, findings []finding.Finding, fac
 		switch {
 		case f.Aside != "":
 		case v.Rule != nil:
-			hidden++
-			calls += f.Events
-			aside.WriteString(line)
+			e.aside++
+			e.calls += f.Events
+			e.asideText.WriteString(line)
 		case len(v.Partly) > 0:
-			stay++
-			shown.WriteString(line)
+			e.stay++
+			e.stayText.WriteString(line)
 			for _, miss := range v.Partly[0].Misses {
-				fmt.Fprintf(&shown, "    not covered: %s\n", term.Safe(miss))
+				fmt.Fprintf(&e.stayText, "    not covered: %s\n", term.Safe(miss))
 			}
 		}
 	}
+	return e
+}
+
+// tell says what a rule does among so many findings.
+func (e *effect) tell(w io.Writer, rule *exception.Rule, findings int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Exception %s for %s holds until %s, as the time of calls goes.\n", rule.ID, term.Safe(rule.Principal), rule.Expires.Format(time.RFC3339))
-	fmt.Fprintf(&b, "Here it puts %s of %d aside, with %s.\n%s", term.Plural(hidden, "finding"), len(findings), term.Plural(calls, "call"), aside.String())
-	if stay > 0 {
-		fmt.Fprintf(&b, "It does not put aside %s of the same principal.\n%s", term.Plural(stay, "finding"), shown.String())
+	fmt.Fprintf(&b, "Here it puts %s of %d aside, with %s.\n%s", term.Plural(e.aside, "finding"), findings, term.Plural(e.calls, "call"), e.asideText.String())
+	if e.stay > 0 {
+		fmt.Fprintf(&b, "It does not put aside %s of the same principal.\n%s", term.Plural(e.stay, "finding"), e.stayText.String())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

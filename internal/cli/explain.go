@@ -19,6 +19,15 @@ type chosen struct {
 	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning; logs beside it complete it. Such a file may stand among the paths as well."`
 }
 
+// inLogs is [chosen] for commands that need the logs whatever was saved.
+type inLogs struct {
+	ID       string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
+	Paths    []string `arg:"" name:"path" help:"The logs that were scanned; they are needed beside saved findings, too."`
+	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input); the logs are read all the same. Such a file may stand among the paths as well."`
+}
+
+func (l *inLogs) chosen() *chosen { return (*chosen)(l) }
+
 // find returns the finding. Where it is looked up in a file and lacks some of
 // so many events of its evidence, or a credential of its chain, the logs beside
 // complete it; where there is no file, they are scanned with the flags that the

@@ -20,7 +20,7 @@ import (
 )
 
 type extractCmd struct {
-	chosen
+	inLogs
 	counting
 	Output string `short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for the records and the manifest; made if need be, and empty or new."`
 	Quiet  bool   `short:"q" help:"No progress on standard error."`
@@ -53,7 +53,7 @@ type manifestSource struct {
 }
 
 func (c *extractCmd) Run(ctx context.Context, std IO) error {
-	if err := c.split(); err != nil {
+	if err := c.chosen().split(); err != nil {
 		return err
 	}
 	if len(c.Paths) == 0 {
@@ -73,7 +73,7 @@ func (c *extractCmd) Run(ctx context.Context, std IO) error {
 			std.Stdin, again = bytes.NewReader(data), bytes.NewReader(data)
 		}
 	}
-	f, err := c.find(ctx, std, &c.counting, -1, c.Quiet)
+	f, err := c.chosen().find(ctx, std, &c.counting, -1, c.Quiet)
 	if err != nil {
 		return err
 	}

@@ -24,9 +24,9 @@ import (
 
 type investigateCmd struct {
 	ID        string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has; with --principal there is none, and the first of the logs stands here."`
-	Paths     []string `arg:"" optional:"" name:"path" help:"The logs that were scanned."`
+	Paths     []string `arg:"" optional:"" name:"path" help:"The logs that were scanned; they are needed beside saved findings, too."`
 	Principal string   `placeholder:"NAME" help:"Look into this principal instead of a finding: its uid, the end of it after a slash or colon, or a pattern with *."`
-	Findings  string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning for it."`
+	Findings  string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning for it; the logs are read all the same."`
 	counting
 	Since    string `placeholder:"TIME" help:"Begin of the time in question (RFC 3339, or a date). Default: the finding's first event."`
 	Until    string `placeholder:"TIME" help:"End of the time in question, exclusive. Default: the finding's last event."`
