@@ -138,7 +138,7 @@ func compare(ctx context.Context, opts scan.Options, other *engine.Options, std 
 }
 
 func tuned(res *scan.Result) tune.Result {
-	return tune.Result{Findings: res.Report.Findings, First: time.Unix(0, res.First).UTC(), Last: time.Unix(0, res.Last).UTC()}
+	return tune.Result{Findings: res.Report.Findings, First: time.Unix(0, res.First).UTC(), Last: time.Unix(0, res.Last).UTC(), Days: res.Days}
 }
 
 func (c *tuneCmd) write(std IO, r *tune.Report) error {

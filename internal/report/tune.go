@@ -56,6 +56,9 @@ func (p *page) rates(r *tune.Report) {
 	if r.Input.Days > 1 {
 		days += " to " + r.Input.LastEvent[:10]
 	}
+	if r.Input.ActiveDays < r.Input.Days {
+		days += ", " + term.Count(r.Input.ActiveDays) + " with events"
+	}
 	p.paragraph("Findings over "+term.Plural(r.Input.Days, "day")+" (UTC), "+days+":", "", term.Plain)
 	p.blank()
 	cols := []column{{head: "LEVEL"}, {head: "FINDINGS", right: true}, {head: "A DAY", right: true}}
@@ -64,9 +67,9 @@ func (p *page) rates(r *tune.Report) {
 	}
 	var rows [][]string
 	add := func(name string, n [2]int, rate [2]float64) {
-		row := []string{name, term.Count(n[0]), perDay(rate[0])}
+		row := []string{name, term.Count(n[0]), rateText(n[0], rate[0])}
 		if r.After != nil {
-			row = append(row, term.Count(n[1]), perDay(rate[1]))
+			row = append(row, term.Count(n[1]), rateText(n[1], rate[1]))
 		}
 		rows = append(rows, row)
 	}
@@ -106,7 +109,13 @@ func levelColor(level string) term.Style {
 	return term.Plain
 }
 
-func perDay(rate float64) string { return strconv.FormatFloat(rate, 'f', 2, 64) }
+// rateText is the average that n findings come to. Some are never none.
+func rateText(n int, rate float64) string {
+	if n > 0 && rate < 0.01 {
+		return "under 0.01"
+	}
+	return strconv.FormatFloat(rate, 'f', 2, 64)
+}
 
 // changes lists what goes, comes and moves.
 func (p *page) changes(r *tune.Report) {
@@ -240,7 +249,7 @@ func (p *page) budget(r *tune.Report, f *tune.Fit) {
 	if f.MinPriority == tune.NoPriority {
 		p.paragraph("No priority keeps to it: too many findings have the highest there is.", "  ", term.Plain)
 	} else {
-		text := "From priority " + strconv.Itoa(f.MinPriority) + " on: " + term.Plural(f.Findings, "finding") + ", " + perDay(f.Average) + " a " + f.Period + "."
+		text := "From priority " + strconv.Itoa(f.MinPriority) + " on: " + term.Plural(f.Findings, "finding") + ", " + rateText(f.Findings, f.Average) + " a " + f.Period + "."
 		if f.MinLevel != "" {
 			text += " The least level that keeps to it is " + f.MinLevel + "."
 		} else {
@@ -296,7 +305,7 @@ func (p *page) costs(r *tune.Report, f *tune.Fit) {
 	rows := make([][]string, len(shown))
 	for i := range shown {
 		c := &shown[i]
-		rows[i] = []string{term.Count(c.Findings), perDay(c.PerDay), callerText(&c.Caller), quietText(c, r.IDLength)}
+		rows[i] = []string{term.Count(c.Findings), rateText(c.Findings, c.PerDay), callerText(&c.Caller), quietText(c, r.IDLength)}
 	}
 	t := p.table([]column{loudColumn(r), {head: "A DAY", right: true}, {head: "WHO", flex: true}, {head: "WHAT WOULD QUIET IT", flex: true, tail: true}}, rows)
 	t.header()

@@ -93,6 +93,33 @@ func TestComparisonIsHarmless(t *testing.T) {
 	}
 }
 
+// What there is, is not none, however seldom; and days without events are told.
+func TestSeldomIsNotNever(t *testing.T) {
+	for want, c := range map[string]struct {
+		n    int
+		rate float64
+	}{"0.00": {}, "under 0.01": {1, 0}, "0.01": {1, 0.01}, "12.50": {25, 12.5}} {
+		if got := rateText(c.n, c.rate); got != want {
+			t.Errorf("%d at %v: %q, want %q", c.n, c.rate, got, want)
+		}
+	}
+	r := hostileComparison(t)
+	page := func() string {
+		var b bytes.Buffer
+		if err := WriteTune(&b, "table", r, Options{Terminal: term.Terminal{Width: 120}}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if s := page(); !strings.Contains(s, "Findings over 10 days (UTC), 2026-03-17 to 2026-03-26:") {
+		t.Error(s)
+	}
+	r.Input.ActiveDays = 3
+	if s := page(); !strings.Contains(s, "Findings over 10 days (UTC), 2026-03-17 to 2026-03-26, 3 with events:") {
+		t.Error(s)
+	}
+}
+
 // Who is not labelled is not called an attack, and what keeps an exception off
 // is said.
 func TestQuietInWords(t *testing.T) {

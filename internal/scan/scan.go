@@ -60,6 +60,8 @@ type Result struct {
 	// First and Last are the times of the first and last event, in
 	// nanoseconds; equal to zero when there is none.
 	First, Last int64
+	// Days counts the UTC days on which there is an event.
+	Days int
 }
 
 // ErrNothing says that none of the paths led to a file.
@@ -71,6 +73,8 @@ type tally struct {
 	serviceMade                        []int // by evaluation
 	bytes                              int64
 	first, last                        int64
+	day                                int64              // of the event before, from 1970 on
+	days                               map[int64]struct{} // with events
 	logs                               [event.NumLogs]struct{ records, events int }
 	files                              []fileTally
 }
@@ -306,6 +310,24 @@ func (w *worker) read(f int, in input) {
 	}
 }
 
+// dayOf numbers the UTC days, that of 1970-01-01 being 0.
+func dayOf(nanos int64) int64 {
+	const length = int64(24 * time.Hour)
+	day := nanos / length
+	if nanos%length < 0 {
+		day--
+	}
+	return day
+}
+
+func (t *tally) onDay(day int64) {
+	if t.days == nil {
+		t.days = map[int64]struct{}{}
+	}
+	t.day = day
+	t.days[day] = struct{}{}
+}
+
 // record counts one record and hands its event on.
 func (w *worker) record(r *Record, ev *event.Event) {
 	t := &w.tally
@@ -324,6 +346,9 @@ func (w *worker) record(r *Record, ev *event.Event) {
 	t.events++
 	t.logs[r.Log].events++
 	t.first, t.last = min(t.first, ev.Time), max(t.last, ev.Time)
+	if day := dayOf(ev.Time); day != t.day || t.days == nil {
+		t.onDay(day)
+	}
 	w.coverage.Event(ev)
 	if w.visitor != nil {
 		w.visitor.Event(w.name, r, ev)

@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ const (
 func summarise(res *Result, evaluation int, workers []*worker, files []input, problems []finding.Problem) *finding.Summary {
 	s := &finding.Summary{Files: len(files), Detections: []string{}}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
+	days := map[int64]struct{}{}
 	var logs [event.NumLogs]finding.LogCount
 	var reports []fileTally
 	for _, w := range workers {
@@ -32,6 +34,7 @@ func summarise(res *Result, evaluation int, workers []*worker, files []input, pr
 		s.Unparsed += t.unparsed
 		s.ServiceMade += t.serviceMade[evaluation]
 		first, last = min(first, t.first), max(last, t.last)
+		maps.Copy(days, t.days)
 		for l := range t.logs {
 			logs[l].Records += t.logs[l].records
 			logs[l].Events += t.logs[l].events
@@ -40,7 +43,7 @@ func summarise(res *Result, evaluation int, workers []*worker, files []input, pr
 	}
 	if s.Events > 0 {
 		s.FirstEvent, s.LastEvent = formatTime(first), formatTime(last)
-		res.First, res.Last = first, last
+		res.First, res.Last, res.Days = first, last, len(days)
 	}
 	s.Logs = []finding.LogCount{}
 	for l, c := range logs {

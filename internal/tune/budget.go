@@ -41,7 +41,7 @@ func (b *Budget) period() string {
 }
 
 // holds reports whether n findings keep to the budget on average.
-func (b *Budget) holds(n int, days calendar) bool { return n*b.Days <= b.Findings*days.n }
+func (b *Budget) holds(n int, days calendar) bool { return n*b.Days <= b.Findings*days.active }
 
 // NoPriority is the least priority of a budget that none keeps to.
 const NoPriority = 101

@@ -6,6 +6,28 @@ import (
 	"vedette/internal/finding"
 )
 
+// Years without a log are not years without a finding: averages, and with them
+// the budget, are over the days that have events.
+func TestAveragesAreOverDaysWithEvents(t *testing.T) {
+	list := []finding.Finding{made("a", "ada", 0, 70), made("b", "bob", 10, 60), made("c", "cid", 4000*24*60, 40)}
+	res := result(4001, list...)
+	res.Days = 2
+	r, err := New(res, nil, Options{Budget: &Budget{1, 1}, Level: "medium"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Input.Days != 4001 || r.Input.ActiveDays != 2 || r.Before.PerDay != 1.5 {
+		t.Errorf("%+v, %v a day", r.Input, r.Before.PerDay)
+	}
+	if f := r.Before.Budget; f.MinPriority != 41 || f.Average != 1 || f.Costs[0].PerDay != 0.5 {
+		t.Errorf("%+v", f)
+	}
+	res.Days = 0
+	if r, err = New(res, nil, Options{Level: "medium"}); err != nil || r.Input.ActiveDays != 4001 {
+		t.Errorf("%+v, %v", r.Input, err)
+	}
+}
+
 // A caller of whom nothing is labelled and whom no exception fits is told of
 // with the reason, and is not taken for an attack.
 func TestWhyNothingFits(t *testing.T) {

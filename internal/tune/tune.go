@@ -33,11 +33,15 @@ type Options struct {
 	Changed []string
 }
 
-// Result is the findings of one side and the times of the first and last
-// event of the input.
+// Result is the findings of one side, and of the input the times of the first
+// and last event and the number of UTC days with events; 0 stands for all.
 type Result struct {
 	Findings    []finding.Finding // in the order of a scan
 	First, Last time.Time
+	Days        int
+	// Facts are those of the findings, by id, with their Sources; needed where
+	// a budget is asked for alone.
+	Facts map[string]*finding.Facts
 }
 
 // Report is the answer. Its JSON names are a stable schema (docs/output.md).
@@ -59,7 +63,8 @@ type Report struct {
 type Input struct {
 	FirstEvent string `json:"first_event"`
 	LastEvent  string `json:"last_event"`
-	Days       int    `json:"days"` // UTC days from the first event to the last, both included
+	Days       int    `json:"days"`        // UTC days from the first event to the last, both included
+	ActiveDays int    `json:"active_days"` // of them, those with events: what averages are over
 }
 
 // Side is the findings with one set of settings.
@@ -118,9 +123,12 @@ type Verdict struct {
 // where nothing is compared.
 func New(before Result, after *Result, opts Options) (*Report, error) {
 	days := newCalendar(before.First, before.Last)
+	if before.Days > 0 {
+		days.active = before.Days
+	}
 	r := &Report{
 		SchemaVersion: SchemaVersion, Changed: append([]string{}, opts.Changed...), Level: opts.Level,
-		Input:   Input{before.First.Format(time.RFC3339Nano), before.Last.Format(time.RFC3339Nano), days.n},
+		Input:   Input{before.First.Format(time.RFC3339Nano), before.Last.Format(time.RFC3339Nano), days.n, days.active},
 		Changes: []Change{}, Attacks: []Attack{}, Benign: []Benign{},
 	}
 	if !slices.Contains(triage.Levels(), opts.Level) {
@@ -129,7 +137,7 @@ func New(before Result, after *Result, opts Options) (*Report, error) {
 	if opts.Labels == nil {
 		opts.Labels = &Labels{}
 	}
-	a, err := newSide(before.Findings, &opts)
+	a, err := newSide(before, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +147,7 @@ func New(before Result, after *Result, opts Options) (*Report, error) {
 		r.Attacks, r.Benign = a.attacks(nil, nil, days, &opts), a.benign(nil, days, &opts)
 		return r, nil
 	}
-	b, err := newSide(after.Findings, &opts)
+	b, err := newSide(*after, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +162,7 @@ func New(before Result, after *Result, opts Options) (*Report, error) {
 // found is a finding with what comparing needs of it.
 type found struct {
 	*finding.Finding
+	facts       *finding.Facts
 	first, last time.Time
 	attacks     []string // names of the attacks that it belongs to
 	pair        *found   // on the other side
@@ -163,10 +172,11 @@ type found struct {
 // is that of priority.
 type side []*found
 
-func newSide(list []finding.Finding, opts *Options) (side, error) {
+func newSide(res Result, opts *Options) (side, error) {
+	list := res.Findings
 	s := make(side, len(list))
 	for i := range list {
-		f := &found{Finding: &list[i]}
+		f := &found{Finding: &list[i], facts: res.Facts[list[i].ID]}
 		var err error
 		if f.first, err = time.Parse(time.RFC3339Nano, f.FirstSeen); err != nil {
 			return nil, fmt.Errorf("finding %s: %w", f.ID, err)
@@ -250,6 +260,7 @@ type calendar struct {
 	start       time.Time // midnight of the first day
 	first, last time.Time
 	n           int // days
+	active      int // of them, those with events: a stretch without logs is not one of quiet
 }
 
 const oneDay = 24 * time.Hour
@@ -257,6 +268,7 @@ const oneDay = 24 * time.Hour
 func newCalendar(first, last time.Time) calendar {
 	c := calendar{start: first.UTC().Truncate(oneDay), first: first, last: last}
 	c.n = c.day(last) + 1
+	c.active = c.n
 	return c
 }
 
@@ -267,9 +279,10 @@ func (c calendar) day(t time.Time) int {
 
 func (c calendar) date(day int) string { return c.start.AddDate(0, 0, day).Format(time.DateOnly) }
 
-// rate is how many of n there are in a number of days, to two digits.
+// rate is how many of n there are in a number of days with events, to two
+// digits.
 func (c calendar) rate(n, days int) float64 {
-	return math.Round(100*float64(n)*float64(days)/float64(c.n)) / 100
+	return math.Round(100*float64(n)*float64(days)/float64(c.active)) / 100
 }
 
 // idLength is the length, of 8 or more, at which the beginnings of ids are as

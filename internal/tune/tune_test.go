@@ -353,7 +353,7 @@ func TestDaysAreUTC(t *testing.T) {
 }
 
 func TestIDLength(t *testing.T) {
-	a, err := newSide([]finding.Finding{made("0123456789a", "a", 0, 1), made("0123456789b", "b", 0, 1), made("f", "c", 0, 1)}, &Options{Labels: &Labels{}})
+	a, err := newSide(Result{Findings: []finding.Finding{made("0123456789a", "a", 0, 1), made("0123456789b", "b", 0, 1), made("f", "c", 0, 1)}}, &Options{Labels: &Labels{}})
 	if err != nil {
 		t.Fatal(err)
 	}
