@@ -55,7 +55,7 @@ var rooms = map[string][]string{
 	"investigate": {"event", "codec", "finding", "tsv"},
 	"emulate":     {"event", "codec", "cloud", "tsv"},
 	"live":        {"event", "finding", "tsv"},
-	"tune":        {"event", "finding", "triage"},
+	"tune":        {"exception", "finding", "triage"},
 	"report":      {"event", "finding", "question", "tune", "respond", "investigate", "rehearse", "term"},
 	"scan":        {"event", "codec", "cloud", "history", "detection", "plan", "engine", "triage", "finding", "coverage", "seed"},
 	"store":       {"event", "history", "finding"},

@@ -58,7 +58,7 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	opts.Engine.Detail = 1 // only the facts are asked for
-	judged := &judgedFacts{by: map[string]*finding.Facts{}}
+	judged := &judgedFacts{}
 	opts.Engine.Judged = judged.after(opts.Engine.Judged)
 	res, err := run(ctx, opts, std, c.Quiet)
 	if err != nil {
@@ -153,6 +153,9 @@ func (k *judgedFacts) after(first func(*finding.Finding, *finding.Facts)) func(*
 			first(f, facts)
 		}
 		k.mu.Lock()
+		if k.by == nil {
+			k.by = map[string]*finding.Facts{}
+		}
 		k.by[f.ID] = facts.Clone()
 		k.mu.Unlock()
 	}

@@ -99,6 +99,13 @@ func (c *tuneCmd) Run(ctx context.Context, std IO) error {
 	} else if c.FailOnLost {
 		return usagef("--fail-on-lost is of a change, and none is tried: give a flag such as --with-weights")
 	}
+	facts := [2]judgedFacts{}
+	if ask.Budget != nil { // what would quiet a caller is asked of them
+		opts.Engine.Judged = facts[0].after(opts.Engine.Judged)
+		if other != nil {
+			other.Judged = facts[1].after(other.Judged)
+		}
+	}
 	before, after, err := compare(ctx, opts, other, std, c.Quiet)
 	if err != nil {
 		return err
@@ -106,7 +113,12 @@ func (c *tuneCmd) Run(ctx context.Context, std IO) error {
 	if before.Report.Summary.Events == 0 {
 		return exit{ExitLost, errors.New("no audited call of a cloud was in the input: there is nothing to compare")}
 	}
-	result, err := tune.New(tuned(before), after, ask)
+	first := tuned(before)
+	first.Facts = facts[0].by
+	if after != nil {
+		after.Facts = facts[1].by
+	}
+	result, err := tune.New(first, after, ask)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,43 @@ type Terms struct {
 	Life              time.Duration // from the last call of the finding on
 }
 
+// Unfit is the error where no exception can be bound to a finding. Its text is
+// for people.
+type Unfit struct {
+	Why  string // one of the constants
+	text string
+}
+
+func (u *Unfit) Error() string { return u.text }
+
+func unfit(why, format string, args ...any) error { return &Unfit{why, fmt.Sprintf(format, args...)} }
+
+// Why no exception puts a finding aside.
+const (
+	SeveralAccounts = "several_accounts" // it is of an origin, not of one principal
+	UnnamedCaller   = "unnamed_caller"   // whom the log does not name is nobody
+	PrivateAddress  = "private_address"  // one without an endpoint, or none at all, is everybody's
+	UnwritableName  = "unwritable_name"  // one of the log would say something else in a rule
+	Followed        = "followed"         // what followed is never covered
+)
+
+// Fit returns the narrowest rule for the calls of a finding, to be tried and
+// not to be written: it lives as long as any. Where none puts the finding
+// aside there is no rule, and why says so.
+func Fit(f *finding.Facts) (rule *Rule, why string) {
+	r, err := For(f, Terms{ID: "tried", Reason: "tried", Owner: "tried", Life: maxLife})
+	var u *Unfit
+	switch {
+	case errors.As(err, &u):
+		return nil, u.Why
+	case err != nil:
+		return nil, UnwritableName
+	case len(r.Misses(f)) > 0:
+		return nil, Followed // all else is in the rule as it is in the finding
+	}
+	return r, ""
+}
+
 // For returns the narrowest rule for the calls of a finding: its principal,
 // accounts and clients, the /24, /48 or endpoint that each call came from, its
 // operations, and what was refused of them. What followed the finding is
@@ -31,13 +68,13 @@ func For(f *finding.Facts, t Terms) (*Rule, error) {
 		Created: f.Last, Expires: f.Last.Add(t.Life),
 	}
 	if nobody(f.Kind) {
-		return nil, fmt.Errorf("the log does not say who called (%s): an exception cannot be bound to it", f.Kind)
+		return nil, unfit(UnnamedCaller, "the log does not say who called (%s): an exception cannot be bound to it", f.Kind)
 	}
 	if f.Accounts > 1 {
-		return nil, fmt.Errorf("the finding is %s, which no exception covers", severalAccounts)
+		return nil, unfit(SeveralAccounts, "the finding is %s, which no exception covers", severalAccounts)
 	}
 	if len(f.Sources) == 0 {
-		return nil, errors.New("it is not known where the calls of the finding came from")
+		return nil, unfit(PrivateAddress, "it is not known where the calls of the finding came from")
 	}
 	if !isID(r.ID) {
 		return nil, fmt.Errorf("%q is no id of an exception", r.ID)
@@ -91,7 +128,7 @@ func narrowest(s *finding.Source) (Source, error) {
 	}
 	ip, ok := public(s.Address)
 	if !ok {
-		return Source{}, fmt.Errorf("calls of the finding came from %s, %s: an exception cannot be bound to it", strconv.Quote(cmp.Or(s.Address, "nowhere")), whyNot(s.Address))
+		return Source{}, unfit(PrivateAddress, "calls of the finding came from %s, %s: an exception cannot be bound to it", strconv.Quote(cmp.Or(s.Address, "nowhere")), whyNot(s.Address))
 	}
 	bits := 24
 	if ip.Is6() {
@@ -111,7 +148,7 @@ func whyNot(address string) string {
 func parseEndpoint(id string) (Source, error) {
 	x, err := parseSource(id)
 	if err != nil || x.Endpoint == "" {
-		return Source{}, fmt.Errorf("calls of the finding came through %q, which is no endpoint that an exception can name", id)
+		return Source{}, unfit(UnwritableName, "calls of the finding came through %q, which is no endpoint that an exception can name", id)
 	}
 	return x, nil
 }

@@ -13,6 +13,28 @@ import (
 
 var terms = Terms{ID: "ci-inventory-0123abcd", Reason: `says "fine": #1`, Owner: "Ö – team", Life: 30 * 24 * time.Hour}
 
+// What is tried is what would be written, and why nothing is.
+func TestFit(t *testing.T) {
+	if rule, why := Fit(facts()); rule == nil || why != "" || len(rule.Misses(facts())) > 0 {
+		t.Errorf("%+v, %q", rule, why)
+	}
+	for want, change := range map[string]func(*finding.Facts){
+		SeveralAccounts: func(f *finding.Facts) { f.Accounts = 2 },
+		UnnamedCaller:   func(f *finding.Facts) { f.Kind = event.GCPRedacted },
+		PrivateAddress:  func(f *finding.Facts) { f.Sources[0].Address, f.Sources[0].Endpoint = "0.0.0.0", "" },
+		UnwritableName:  func(f *finding.Facts) { f.Principal += "*" },
+		Followed: func(f *finding.Facts) {
+			f.Follow = []finding.FollowOn{{API: &event.API{Cloud: event.AWS, Service: "iam.amazonaws.com", Name: "CreateAccessKey"}, Time: f.Last}}
+		},
+	} {
+		f := facts()
+		change(f)
+		if rule, why := Fit(f); rule != nil || why != want {
+			t.Errorf("%s: %+v, %q", want, rule, why)
+		}
+	}
+}
+
 // What is written for a finding covers that finding, reads back as it was,
 // and is the narrowest: each part of it taken away, it covers it no more.
 func TestFor(t *testing.T) {

@@ -312,6 +312,9 @@ func (p *page) costs(r *tune.Report, f *tune.Fit) {
 	for i := range rows {
 		t.row(i, term.Plain)
 	}
+	if slices.ContainsFunc(shown, func(c tune.Cost) bool { return c.Quiet != nil }) {
+		p.paragraph("Only if it is benign: an exception hides an attack as well as a routine. `vedette explain` the finding first.", "", term.Plain)
+	}
 	if n := len(f.Costs) - len(shown); n > 0 {
 		p.line(term.Plural(n, "more principal") + " with fewer: json lists them all.")
 	}
@@ -344,6 +347,12 @@ func unboundText(why string) string {
 		return ": caller not named"
 	case tune.PrivateAddress:
 		return ": not all addresses are public"
+	case tune.Followed:
+		return ": none covers what followed"
+	case tune.UnwritableName:
+		return ": a name cannot be written into one"
+	case tune.PutAside:
+		return ": put aside already"
 	}
 	return ""
 }

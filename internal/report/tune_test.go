@@ -124,13 +124,16 @@ func TestSeldomIsNotNever(t *testing.T) {
 // is said.
 func TestQuietInWords(t *testing.T) {
 	for want, c := range map[string]tune.Cost{
-		"nothing, being attack a; b":                      {Attacks: []string{"a", "b"}},
-		"no exception fits: in several accounts":          {Unbound: tune.SeveralAccounts},
-		"no exception fits: caller not named":             {Unbound: tune.UnnamedCaller},
-		"no exception fits: not all addresses are public": {Unbound: tune.PrivateAddress},
-		"no exception fits":                               {},
-		"except 0123 (like it: 2 of 3)":                   {Findings: 3, Quiet: &tune.Quiet{ID: "01234567", Findings: 2}},
-		"except 0123; others are attack leaked key":       {Findings: 1, Quiet: &tune.Quiet{ID: "01234567", Findings: 1}, Attacks: []string{"leaked key"}},
+		"nothing, being attack a; b":                           {Attacks: []string{"a", "b"}},
+		"no exception fits: in several accounts":               {Unbound: tune.SeveralAccounts},
+		"no exception fits: caller not named":                  {Unbound: tune.UnnamedCaller},
+		"no exception fits: not all addresses are public":      {Unbound: tune.PrivateAddress},
+		"no exception fits: none covers what followed":         {Unbound: tune.Followed},
+		"no exception fits: a name cannot be written into one": {Unbound: tune.UnwritableName},
+		"no exception fits: put aside already":                 {Unbound: tune.PutAside},
+		"no exception fits":                                    {},
+		"except 0123 (like it: 2 of 3)":                        {Findings: 3, Quiet: &tune.Quiet{ID: "01234567", Findings: 2}},
+		"except 0123; others are attack leaked key":            {Findings: 1, Quiet: &tune.Quiet{ID: "01234567", Findings: 1}, Attacks: []string{"leaked key"}},
 	} {
 		if got := quietText(&c, 4); got != want {
 			t.Errorf("%q, want %q", got, want)

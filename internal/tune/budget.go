@@ -3,13 +3,11 @@ package tune
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
-	"vedette/internal/event"
-	"vedette/internal/finding"
+	"vedette/internal/exception"
 	"vedette/internal/triage"
 )
 
@@ -84,16 +82,16 @@ type Cost struct {
 	// Quiet is what would quiet most of them; null where an attack would go
 	// with it, or where no exception can be bound to any of them.
 	Quiet *Quiet `json:"quiet"`
-	// Unbound says, where that is so, why: several_accounts, unnamed_caller or
-	// private_address, of the finding of the highest priority.
+	// Unbound says, where that is so, why: one of the constants, of the finding
+	// of the highest priority.
 	Unbound string `json:"unbound,omitempty"`
 }
 
-// Quiet is a finding whose exception would cover others too.
+// Quiet is a finding whose exception would put it aside, and others too.
 type Quiet struct {
 	ID string `json:"id"`
-	// Findings counts the findings of the principal that have no operation,
-	// account, client or network that this one has not, itself included.
+	// Findings counts the findings of the principal that the exception would
+	// put aside, itself included.
 	Findings int `json:"findings"`
 }
 
@@ -167,7 +165,9 @@ func (s side) costs(days calendar, opts *Options) []Cost {
 	out := []Cost{}
 	for _, w := range order {
 		list := by[w]
-		c := Cost{Caller: list[0].caller(), Findings: len(list), PerDay: days.rate(len(list), 1), Attacks: []string{}, Quiet: list.quiet()}
+		c := Cost{Caller: list[0].caller(), Findings: len(list), PerDay: days.rate(len(list), 1), Attacks: []string{}}
+		var why string
+		c.Quiet, why = list.quiet()
 		c.Caller.Account = ""
 		for _, f := range list {
 			c.Attacks = append(c.Attacks, f.attacks...)
@@ -175,7 +175,7 @@ func (s side) costs(days calendar, opts *Options) []Cost {
 		slices.Sort(c.Attacks)
 		c.Attacks = slices.Compact(c.Attacks)
 		if c.Quiet == nil && len(c.Attacks) == 0 {
-			c.Unbound = unbound(list[0].Finding)
+			c.Unbound = why
 		}
 		out = append(out, c)
 	}
@@ -186,110 +186,69 @@ func (s side) costs(days calendar, opts *Options) []Cost {
 // for the others: those of the highest priority.
 const maxTried = 100
 
-// quiet finds the finding that covers most of a principal's findings and none
-// of an attack.
-func (s side) quiet() *Quiet {
-	marks := make([]map[string]bool, len(s))
-	for i, f := range s {
-		marks[i] = marksOf(f.Finding)
+// maxCompared bounds the pairs of sources that are compared for one principal,
+// beyond those of the first finding.
+const maxCompared = 50_000_000
+
+// quiet finds the finding whose exception covers most of a principal's findings
+// and none of an attack. Where none can be bound to any, why says what is in
+// the way for that of the highest priority.
+func (s side) quiet() (best *Quiet, why string) {
+	sources := 0
+	for _, f := range s {
+		if f.facts != nil {
+			sources += len(f.facts.Sources)
+		}
 	}
-	var best *Quiet
-	for i := range s[:min(len(s), maxTried)] {
-		if unbound(s[i].Finding) != "" {
+	fits, compared := false, 0
+	for _, f := range s[:min(len(s), maxTried)] {
+		rule, not := f.exception()
+		if rule == nil {
+			why = cmp.Or(why, not)
 			continue
 		}
+		if compared += len(rule.Sources) * sources; compared > maxCompared && fits {
+			break
+		}
+		fits = true
 		n, attack := 0, false
-		for k, f := range s {
-			if covers(marks[i], marks[k]) {
+		for _, other := range s {
+			if other.Aside == "" && other.facts != nil && len(rule.Misses(other.facts)) == 0 {
 				n++
-				attack = attack || len(f.attacks) > 0
+				attack = attack || len(other.attacks) > 0
 			}
 		}
 		if !attack && (best == nil || n > best.Findings) {
-			best = &Quiet{s[i].ID, n}
+			best = &Quiet{f.ID, n}
 		}
 	}
-	return best
+	if fits {
+		why = ""
+	}
+	return best, why
 }
 
-// Why no exception can be bound to a finding.
+// exception is the rule that `vedette except` would write for a finding, or why
+// it would write none.
+func (f *found) exception() (*exception.Rule, string) {
+	switch {
+	case f.Aside != "":
+		return nil, PutAside
+	case f.facts == nil:
+		return nil, ""
+	}
+	return exception.Fit(f.facts)
+}
+
+// Why no exception is made of a finding.
 const (
-	SeveralAccounts = "several_accounts" // it is of an origin, not of one principal
-	UnnamedCaller   = "unnamed_caller"   // whom the log does not name is nobody
-	PrivateAddress  = "private_address"  // one without an endpoint, or none at all, is everybody's
+	SeveralAccounts = exception.SeveralAccounts
+	UnnamedCaller   = exception.UnnamedCaller
+	PrivateAddress  = exception.PrivateAddress
+	UnwritableName  = exception.UnwritableName
+	Followed        = exception.Followed
+	PutAside        = "put_aside" // one covers it already
 )
-
-// unbound says why no exception can be bound to where a finding came from; ""
-// where one can.
-func unbound(f *finding.Finding) string {
-	if f.Scope != "account" {
-		return SeveralAccounts
-	}
-	for _, kind := range []event.ActorKind{event.UnknownActor, event.GCPRedacted, event.Anonymous} {
-		if f.Actor.Kind == kind.String() {
-			return UnnamedCaller
-		}
-	}
-	if slices.ContainsFunc(f.Addresses, func(a finding.Address) bool {
-		ip, err := netip.ParseAddr(a.IP)
-		return a.Endpoint == "" && (err != nil || ip.IsPrivate())
-	}) {
-		return PrivateAddress
-	}
-	return ""
-}
-
-// marksOf is what an exception is bound to: operations, accounts, clients and
-// networks.
-func marksOf(f *finding.Finding) map[string]bool {
-	m := map[string]bool{}
-	for i := range f.APIs {
-		m["operation "+f.APIs[i].Service+" "+f.APIs[i].Name] = true
-	}
-	for i := range f.Accounts {
-		m["account "+f.Accounts[i].ID] = true
-	}
-	for i := range f.Clients {
-		m["client "+f.Clients[i].Family] = true
-	}
-	for i := range f.Addresses {
-		m["network "+network(&f.Addresses[i])] = true
-	}
-	if f.AddressesTotal > len(f.Addresses) {
-		m["networks of "+f.ID] = true // not all are listed: like no other
-	}
-	return m
-}
-
-func covers(a, b map[string]bool) bool {
-	for k := range b {
-		if !a[k] {
-			return false
-		}
-	}
-	return true
-}
-
-// network is the /24 or /48 of an address, or the endpoint it is behind.
-func network(a *finding.Address) string {
-	if a.Endpoint != "" {
-		return a.Endpoint
-	}
-	ip, err := netip.ParseAddr(a.IP)
-	if err != nil {
-		return a.IP
-	}
-	ip = ip.Unmap().WithZone("")
-	bits := 48
-	if ip.Is4() {
-		bits = 24
-	}
-	p, err := ip.Prefix(bits)
-	if err != nil {
-		return a.IP
-	}
-	return p.String()
-}
 
 // Worst returns the periods in which the budget is exceeded most, at most n.
 func (f *Fit) Worst(n int) []Exceeded {

@@ -1,8 +1,12 @@
 package tune
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"vedette/internal/event"
 	"vedette/internal/finding"
 )
 
@@ -25,6 +29,59 @@ func TestAveragesAreOverDaysWithEvents(t *testing.T) {
 	res.Days = 0
 	if r, err = New(res, nil, Options{Level: "medium"}); err != nil || r.Input.ActiveDays != 4001 {
 		t.Errorf("%+v, %v", r.Input, err)
+	}
+}
+
+// What an exception does not cover quiets nothing: what followed, and requests
+// refused beyond those of the finding that it is made of.
+func TestQuietIsWhatAnExceptionCovers(t *testing.T) {
+	var list []finding.Finding
+	for i, user := range []string{"key", "key", "refused", "refused", "refused", "aside", "partly", "partly"} {
+		f := made(fmt.Sprint("f", i), user, i*100, 90-i)
+		f.APIs = []finding.API{{Service: "s3.amazonaws.com", Name: "GetBucketPolicy"}}
+		f.Addresses, f.AddressesTotal = []finding.Address{{IP: "198.51.100.1"}}, 1
+		if user == "aside" {
+			f.Aside = "exception x"
+		}
+		list = append(list, f)
+	}
+	res := result(2, list...)
+	follow := func(id string) {
+		f := res.Facts[id]
+		f.Follow = []finding.FollowOn{{API: &event.API{Cloud: event.AWS, Service: "iam.amazonaws.com", Name: "CreateAccessKey"}, Requests: 1, Time: f.Last}}
+	}
+	follow("f0")
+	follow("f1")
+	follow("f6")
+	for id, n := range map[string]int{"f2": 3, "f3": 12, "f4": 20} {
+		f := res.Facts[id]
+		f.Operations[0].Denied, f.DeniedTargets = n, n
+	}
+	// It came from where nobody is, which is private no less.
+	for i, ip := range []string{"169.254.170.2", "127.0.0.1", "0.0.0.0", "::", "fe80::1"} {
+		f := made(fmt.Sprint("g", i), ip, 0, 50)
+		f.Addresses = []finding.Address{{IP: ip}}
+		res.Findings = append(res.Findings, f)
+		res.Facts[f.ID] = factsOf(&f)
+	}
+	r, err := New(res, nil, Options{Budget: &Budget{1, 1}, Level: "medium"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, c := range r.Before.Budget.Costs {
+		s := c.Unbound
+		if c.Quiet != nil {
+			s += fmt.Sprintf("%s: %d", c.Quiet.ID, c.Quiet.Findings)
+		}
+		got[c.Caller.Principal[len("arn:aws:iam::1:user/"):]] = s
+	}
+	want := map[string]string{
+		"key": Followed, "refused": "f4: 3", "aside": PutAside, "partly": "f7: 1",
+		"169.254.170.2": PrivateAddress, "127.0.0.1": PrivateAddress, "0.0.0.0": PrivateAddress, "::": PrivateAddress, "fe80::1": PrivateAddress,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
 

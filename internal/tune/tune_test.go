@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"vedette/internal/event"
 	"vedette/internal/finding"
 	"vedette/internal/triage"
 )
@@ -47,7 +48,31 @@ func label(name, user string, from, until int) Label {
 
 func result(days int, list ...finding.Finding) Result {
 	slices.SortStableFunc(list, func(a, b finding.Finding) int { return b.Priority - a.Priority })
-	return Result{Findings: list, First: morning, Last: morning.AddDate(0, 0, days-1).Add(15 * time.Hour)}
+	r := Result{Findings: list, First: morning, Last: morning.AddDate(0, 0, days-1).Add(15 * time.Hour), Facts: map[string]*finding.Facts{}}
+	for i := range list {
+		r.Facts[list[i].ID] = factsOf(&list[i])
+	}
+	return r
+}
+
+// factsOf are facts that say what a finding does.
+func factsOf(f *finding.Finding) *finding.Facts {
+	out := &finding.Facts{Cloud: event.AWS, Principal: f.Actor.ID, Accounts: 1, Last: morning.Add(24 * time.Hour)}
+	for k := range event.NumActorKinds {
+		if k.String() == f.Actor.Kind {
+			out.Kind = k
+		}
+	}
+	if f.Scope != "account" {
+		out.Accounts = 2
+	}
+	for i := range f.APIs {
+		out.Operations = append(out.Operations, finding.Operation{API: &event.API{Service: f.APIs[i].Service, Name: f.APIs[i].Name}})
+	}
+	for _, a := range f.Addresses {
+		out.Sources = append(out.Sources, finding.Source{Account: "1", Address: a.IP, Endpoint: a.Endpoint})
+	}
+	return out
 }
 
 func compared(t *testing.T, before, after Result, opts Options) *Report {
