@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ type huntCmd struct {
 	Services  bool     `name:"include-services" help:"Let calls count that the provider made itself."`
 	Format    string   `short:"f" default:"table" placeholder:"FORMAT" help:"table, json, ndjson or csv. Default: ${default}."`
 	Output    string   `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
-	FailOn    string   `placeholder:"RISK" help:"Exit with 3 when a row has at least this risk, 0 to 100."`
+	FailOn    string   `placeholder:"RISK" help:"Exit with 3 when a row has at least this risk, 0 to 100; risk:N is the same."`
 	DryRun    bool     `name:"dry-run" help:"Print the command line and the statements instead of running them."`
 	Quiet     bool     `short:"q" help:"Rows alone, without what they rest on."`
 }
@@ -84,7 +83,7 @@ func (c *huntCmd) detections(ctx context.Context, std IO) error {
 	if err != nil {
 		return err
 	}
-	bound, err := c.bound()
+	fail, err := failOn(c.FailOn, true)
 	if err != nil {
 		return err
 	}
@@ -145,7 +144,7 @@ func (c *huntCmd) detections(ctx context.Context, std IO) error {
 			return err
 		}
 	}
-	if bound >= 0 && slices.ContainsFunc(rows, func(r finding.Row) bool { return r.RiskScore >= bound }) {
+	if fail != nil && slices.ContainsFunc(rows, func(r finding.Row) bool { return fail(&finding.Finding{RiskScore: r.RiskScore}) }) {
 		return exit{code: ExitFindings}
 	}
 	return nil
@@ -184,19 +183,6 @@ func (c *huntCmd) check() (*hunt.Engine, siem.Tabular, error) {
 		}
 	}
 	return nil, nil, fmt.Errorf("nothing is compiled for %s", dialect)
-}
-
-// bound is the risk from which on a row fails, or -1. Rows have no level: a
-// priority is judged from more than a query returns.
-func (c *huntCmd) bound() (int, error) {
-	if c.FailOn == "" {
-		return -1, nil
-	}
-	n, err := strconv.Atoi(c.FailOn)
-	if err != nil || n < 0 || n > 100 {
-		return 0, usagef("--fail-on: %q is no risk, a number from 0 to 100: a hunt takes no level, which its rows do not have", c.FailOn)
-	}
-	return n, nil
 }
 
 // asked is what the questions are compiled with.

@@ -62,7 +62,7 @@ type scanCmd struct {
 	Output   string `short:"o" type:"path" placeholder:"FILE" help:"Write there instead of to standard output."`
 	Evidence string `default:"1000" placeholder:"N|all" help:"Events that a finding lists in json, ndjson and ocsf. Default: ${default}."`
 	Limit    int    `default:"100" placeholder:"N" help:"Findings or rows that the table shows (0: all). Default: ${default}."`
-	FailOn   string `placeholder:"RISK|LEVEL" help:"Exit with 3 when a finding has at least this risk, 0 to 100, or is of at least this level, such as high."`
+	FailOn   string `placeholder:"LEVEL|N|risk:N" help:"Exit with 3 when a finding is of at least this level, such as high, or has at least this priority, 0 to 100, or this risk. Of rows a number is the risk."`
 	Quiet    bool   `short:"q" help:"Findings and the answer in a sentence, no progress and no summary."`
 
 	failOn func(*finding.Finding) bool // nil where it is not set
@@ -89,7 +89,7 @@ func (c *scanCmd) Run(ctx context.Context, std IO) error {
 	if err := c.filter.check(); err != nil {
 		return err
 	}
-	if err := c.parseFailOn(); err != nil {
+	if c.failOn, err = failOn(c.FailOn, c.inRows()); err != nil {
 		return err
 	}
 	if c.Format == "table" || c.Format == "csv" {
@@ -145,26 +145,6 @@ func (c *scanCmd) seedOnly() error {
 	case c.Weights != "":
 		return usagef("--profile seed gives risks and no priorities: --weights does not go with it")
 	}
-	return nil
-}
-
-// parseFailOn reads a risk or a level. Rows have risks alone.
-func (c *scanCmd) parseFailOn() error {
-	if c.FailOn == "" {
-		return nil
-	}
-	if rank := levelRank(c.FailOn); rank >= 0 {
-		if c.inRows() {
-			return usagef("--fail-on %s: rows have no level: give a risk, 0 to 100", c.FailOn)
-		}
-		c.failOn = func(f *finding.Finding) bool { return levelRank(f.Level) >= rank }
-		return nil
-	}
-	risk, err := strconv.Atoi(c.FailOn)
-	if err != nil || risk < 0 || risk > 100 {
-		return usagef("--fail-on: %q is neither a risk, from 0 to 100, nor one of the levels %s", c.FailOn, strings.Join(triage.Levels(), ", "))
-	}
-	c.failOn = func(f *finding.Finding) bool { return f.RiskScore >= risk }
 	return nil
 }
 
