@@ -35,12 +35,15 @@ type rehearseCmd struct {
 
 // testsOf is the choice of tests that several commands share.
 type testsOf struct {
-	Tests string `placeholder:"DIR" help:"Folder of tests to use instead of the built-in ones."`
-	Quick bool   `help:"Only the tests that are marked quick."`
-	Needs string `placeholder:"PROGRAM" help:"Only the tests that need this program, such as pacu; nothing for those that need none."`
+	Tests string  `placeholder:"DIR" help:"Folder of tests to use instead of the built-in ones."`
+	Quick bool    `help:"Only the tests that are marked quick."`
+	Needs *string `placeholder:"PROGRAM|nothing" help:"Only the tests that need this program, such as pacu; with the word nothing, those that need none."`
 }
 
 func (c *testsOf) load(names []string) ([]*rehearse.Test, error) {
+	if c.Needs != nil && *c.Needs == "" {
+		return nil, usagef("--needs: name a program, or write --needs nothing for the tests that need none")
+	}
 	var all []*rehearse.Test
 	var err error
 	if c.Tests == "" {
@@ -61,9 +64,9 @@ func (c *testsOf) load(names []string) ([]*rehearse.Test, error) {
 	if c.Quick {
 		list = slices.DeleteFunc(list, func(t *rehearse.Test) bool { return !t.Quick })
 	}
-	if c.Needs != "" {
+	if c.Needs != nil {
 		list = slices.DeleteFunc(list, func(t *rehearse.Test) bool {
-			return !slices.Contains(t.Needs, c.Needs) && (c.Needs != "nothing" || len(t.Needs) > 0)
+			return !slices.Contains(t.Needs, *c.Needs) && (*c.Needs != "nothing" || len(t.Needs) > 0)
 		})
 	}
 	if len(list) == 0 {
@@ -234,8 +237,8 @@ func (c *rehearseRun) again() string {
 	if c.Quick {
 		b.WriteString(" --quick")
 	}
-	if c.Needs != "" {
-		b.WriteString(" --needs " + term.Safe(c.Needs))
+	if c.Needs != nil {
+		b.WriteString(" --needs " + term.Safe(*c.Needs))
 	}
 	return b.String()
 }
