@@ -98,7 +98,10 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 		}
 		story = std.Stderr
 	}
-	return does.tell(story, rule, len(res.Report.Findings))
+	if err := does.tell(story, rule, len(res.Report.Findings)); err != nil {
+		return err
+	}
+	return errLost(res, byScan)
 }
 
 // old is the text that the exception is appended to.

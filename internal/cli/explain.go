@@ -9,6 +9,7 @@ import (
 
 	"vedette/internal/finding"
 	"vedette/internal/report"
+	"vedette/internal/scan"
 	"vedette/internal/term"
 )
 
@@ -17,6 +18,17 @@ type chosen struct {
 	ID       string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
 	Paths    []string `arg:"" optional:"" name:"path" help:"The logs that were scanned."`
 	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input) instead of scanning; logs beside it complete it. Such a file may stand among the paths as well."`
+
+	read *scan.Result // what find read of logs, nil where it read none
+}
+
+// lost ends a command that has finished although some of the logs that find
+// read was lost.
+func (c *chosen) lost() error {
+	if c.read == nil {
+		return nil
+	}
+	return errLost(c.read, byScan)
 }
 
 // inLogs is [chosen] for commands that need the logs whatever was saved.
@@ -24,6 +36,8 @@ type inLogs struct {
 	ID       string   `arg:"" help:"The finding's id, or a beginning of it that no other finding has."`
 	Paths    []string `arg:"" name:"path" help:"The logs that were scanned; they are needed beside saved findings, too."`
 	Findings string   `type:"path" placeholder:"FILE" help:"Look the finding up in this JSON output of scan (- for standard input); the logs are read all the same. Such a file may stand among the paths as well."`
+
+	read *scan.Result
 }
 
 func (l *inLogs) chosen() *chosen { return (*chosen)(l) }
@@ -49,6 +63,7 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 		}
 		done, err := complete(ctx, std, []*finding.Finding{f}, c.Paths, in, evidence, quiet)
 		done.tell(std, f)
+		c.read = done.read
 		return f, err
 	}
 	if len(c.Paths) == 0 {
@@ -65,6 +80,7 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 	if res.Report.Summary.Events == 0 {
 		return nil, exit{ExitLost, errNothing}
 	}
+	c.read = res
 	enricher.apply(&res.Report)
 	return pick(res.Report.Findings, c.ID)
 }
@@ -157,13 +173,19 @@ func (c *explainCmd) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	if c.Format == "json" {
-		return report.Write(std.Stdout, "ndjson", &finding.Report{Findings: []finding.Finding{*f}}, report.Options{})
+		if err := report.Write(std.Stdout, "ndjson", &finding.Report{Findings: []finding.Finding{*f}}, report.Options{}); err != nil {
+			return err
+		}
+		return c.lost()
 	}
 	w := bufio.NewWriter(std.Stdout)
 	if err := report.Explain(w, f, report.Options{Evidence: n, APIs: apis, Terminal: term.Detect(std.Stdout, std.Getenv), Version: Version()}); err != nil {
 		return err
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return c.lost()
 }
 
 // parseShown reads how many of something a page shows: a number from 1 on, or

@@ -88,6 +88,11 @@ func (c *extractCmd) Run(ctx context.Context, std IO) error {
 	fmt.Fprintf(std.Stdout, "%d records of finding %s written to %s\n", len(m.Records), f.ID, term.Safe(c.Output))
 	if missing > 0 {
 		fmt.Fprintf(std.Stderr, "vedette: %d records are not where the finding says: the logs have changed since\n", missing)
+	}
+	switch err := c.chosen().lost(); {
+	case err != nil:
+		return err
+	case missing > 0:
 		return exit{code: ExitLost}
 	}
 	return nil

@@ -38,15 +38,20 @@ func (c *playbookCmd) Run(ctx context.Context, std IO) error {
 	case c.ID == "" && c.PrincipalType == "":
 		return usagef("name a finding, or --principal-type for a template")
 	}
-	book, f, err := c.make(ctx, opts, std)
+	asked := chosen{ID: c.ID, Paths: c.Paths, Findings: c.Findings}
+	book, f, err := c.make(ctx, &asked, opts, std)
 	if err != nil {
 		return err
 	}
-	return report.WritePlaybook(std.Stdout, c.Format, book, f, report.Options{Terminal: term.Detect(std.Stdout, std.Getenv), Version: Version()})
+	err = report.WritePlaybook(std.Stdout, c.Format, book, f, report.Options{Terminal: term.Detect(std.Stdout, std.Getenv), Version: Version()})
+	if err != nil {
+		return err
+	}
+	return asked.lost()
 }
 
 // make returns the playbook, and the finding that it is for, if it is for one.
-func (c *playbookCmd) make(ctx context.Context, opts respond.Options, std IO) (*respond.Playbook, *finding.Finding, error) {
+func (c *playbookCmd) make(ctx context.Context, asked *chosen, opts respond.Options, std IO) (*respond.Playbook, *finding.Finding, error) {
 	if c.ID == "" {
 		book, err := respond.Template(c.PrincipalType, opts)
 		if err != nil {
@@ -54,7 +59,6 @@ func (c *playbookCmd) make(ctx context.Context, opts respond.Options, std IO) (*
 		}
 		return book, nil, nil
 	}
-	asked := chosen{ID: c.ID, Paths: c.Paths, Findings: c.Findings}
 	f, err := asked.find(ctx, std, &c.counting, 0, c.Quiet)
 	if err != nil {
 		return nil, nil, err

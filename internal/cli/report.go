@@ -69,8 +69,13 @@ func (c *reportCmd) Run(ctx context.Context, std IO, call *kong.Context) error {
 		}
 		fmt.Fprintf(std.Stdout, "%s%s written to %s\n", shown, term.Plural(len(res.Report.Findings), "finding"), term.Safe(filepath.Base(c.Output)))
 	}
-	if err != nil || in.saved != "" {
+	switch {
+	case err != nil:
 		return err
+	case in.saved != "" && done.read == nil:
+		return nil
+	case in.saved != "":
+		return errLost(done.read, byScan)
 	}
 	return (&scanCmd{}).verdict(res, byScan)
 }

@@ -14,6 +14,7 @@ import (
 
 	"vedette/internal/finding"
 	"vedette/internal/investigate"
+	"vedette/internal/scan"
 	"vedette/internal/term"
 )
 
@@ -74,9 +75,9 @@ func lacks(f *finding.Finding, evidence int) bool {
 
 // completed is what came of completing saved findings from logs.
 type completed struct {
-	read  bool // the logs were read
-	found int  // findings that were found again
-	other int  // findings that were not, or with other calls
+	read  *scan.Result // of the logs, nil where they were not read
+	found int          // findings that were found again
+	other int          // findings that were not, or with other calls
 }
 
 // complete adds to saved findings what they lack and the logs beside them hold:
@@ -95,7 +96,7 @@ func complete(ctx context.Context, std IO, list []*finding.Finding, logs []strin
 	if err != nil {
 		return c, err
 	}
-	c.read = true
+	c.read = res
 	again := map[string]*finding.Finding{}
 	for i := range res.Report.Findings {
 		f := &res.Report.Findings[i]
@@ -189,7 +190,7 @@ func savedNotes(g given, r *finding.Report, c completed) []string {
 	switch {
 	case c.other > 0:
 		notes = append(notes, term.Plural(c.other, "finding was", "findings were")+" not found again in the logs beside, and stand as saved: were the same logs scanned with the same flags?")
-	case c.read:
+	case c.read != nil:
 		notes = append(notes, "Evidence was completed from the logs beside.")
 	case len(g.logs) == 0:
 		text := "Commands that read the logs again are missing, or have PATH in the place of the logs."
