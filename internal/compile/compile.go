@@ -3,6 +3,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,7 +76,8 @@ func Rules(d *detection.Detection, reg *event.Registry, opts Options) ([]*siem.R
 		w := &p.Windows[i]
 		r := &siem.Rule{
 			ID: ruleID(d, w), Detection: d.ID, Version: d.Version, Profile: "vedette",
-			Title: d.Name, Description: line(d.Description), Kind: kindOf(w),
+			// Products want a description, and a detection need not have one.
+			Title: d.Name, Description: cmp.Or(line(d.Description), strings.TrimSuffix(line(d.Name), ".")+"."), Kind: kindOf(w),
 			Techniques: d.Techniques, Severity: d.Severity, Confidence: d.Confidence,
 			References: d.References, FalsePositives: d.FalsePositives,
 			BySession: opts.BySession, KeepCopies: opts.KeepCopies, Leftover: d.Leftover,

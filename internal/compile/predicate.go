@@ -77,16 +77,18 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 		}
 		yes = slices.DeleteFunc(yes, func(v catalog.Pattern) bool { return covered(v, yes) && !beaten(v, no) })
 		no = slices.DeleteFunc(no, func(v catalog.Pattern) bool { return !takesFrom(v, yes) || covered(v, no) })
+		verbs := len(yes) > 0
 		yes, no = append(yes, in.words...), append(no, out.words...)
 		p.Match, p.Unless, p.NotNames = expression(sh, yes), expression(sh, no), whole.NotNames
 		// What verbs say wrongly is a word of the expressions where no other
 		// API says otherwise of that word, and listed else.
 		names, notNames := exceptions(p, sel, known)
-		yes, no = append(yes, words(names, true, sel, known)...), append(no, words(notNames, false, sel, known)...)
-		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no), Names: whole.Names, NotNames: whole.NotNames}
+		alike := words(names, true, sel, known)
+		yes, no = append(yes, alike...), append(no, words(notNames, false, sel, known)...)
+		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no), Verbs: verbs, Words: len(alike) > 0, Names: whole.Names, NotNames: whole.NotNames}
 	}
 	names, notNames := exceptions(p, sel, known)
-	p = &plan.Predicate{Match: p.Match, Unless: p.Unless, Names: append(names, p.Names...), NotNames: append(notNames, p.NotNames...)}
+	p = &plan.Predicate{Match: p.Match, Unless: p.Unless, Verbs: p.Verbs, Words: p.Words, Names: append(names, p.Names...), NotNames: append(notNames, p.NotNames...)}
 	// What is written and listed nowhere.
 	for _, n := range in.names {
 		if n.API != plan.Any && !p.Selects(n.Service, n.API) && reg.Lookup(log.Cloud(), n.Service, n.API) == nil {
@@ -104,7 +106,7 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 	order := func(a, b plan.Name) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.API, b.API)) }
 	slices.SortFunc(p.Names, order)
 	slices.SortFunc(p.NotNames, order)
-	return &plan.Predicate{Match: p.Match, Unless: p.Unless, Names: slices.Compact(p.Names), NotNames: slices.Compact(p.NotNames)}, differs
+	return &plan.Predicate{Match: p.Match, Unless: p.Unless, Verbs: p.Verbs, Words: p.Words, Names: slices.Compact(p.Names), NotNames: slices.Compact(p.NotNames)}, differs
 }
 
 // whole are the names that stand for all of a service.

@@ -208,3 +208,27 @@ func TestPredicateSaysWhatItIsNot(t *testing.T) {
 		}
 	}
 }
+
+// TestPredicateHasVerbs holds that a predicate says whether it goes by verbs,
+// by names in any service that was not asked for, or by neither.
+func TestPredicateHasVerbs(t *testing.T) {
+	reg := registry(t)
+	names := []plan.Name{{API: "HarvestInventory"}, {API: "DescribeInstances"}, {Service: "kms.amazonaws.com", API: plan.Any}}
+	for _, l := range logs {
+		for what, c := range map[string]struct {
+			sel          plan.Selector
+			verbs, words bool
+		}{
+			"names":      {plan.Selector{Include: names}, false, false},
+			"buckets":    {plan.Selector{Include: []plan.Name{{Service: "s3.amazonaws.com", API: "ListBuckets"}}}, false, l.of[0].Cloud() == event.AWS},
+			"classes":    {plan.Selector{Classes: []event.Class{event.ClassDiscovery}}, !l.shape.listed, !l.shape.listed},
+			"both":       {plan.Selector{Classes: []event.Class{event.ClassDiscovery}, Include: names}, !l.shape.listed, !l.shape.listed},
+			"techniques": {plan.Selector{Classes: []event.Class{event.ClassDiscovery}, Techniques: []string{"T1087"}}, false, false},
+		} {
+			p, _ := predicate(&c.sel, l.of, l.shape, reg)
+			if p.Verbs != c.verbs || p.Words != c.words {
+				t.Errorf("%s, %s: verbs: %v, words: %v, %q", l.of[0], what, p.Verbs, p.Words, p.Match)
+			}
+		}
+	}
+}

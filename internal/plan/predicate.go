@@ -17,6 +17,10 @@ type Predicate struct {
 	// matches nothing. Both keep to what POSIX ERE, RE2, PCRE and Java have in
 	// common: literals, [ ], ( ), |, *, +, ?, ^ and $.
 	Match, Unless string
+	// Verbs says that verbs are in Match, by which it selects what no catalogue
+	// lists; Words that whole names are whose services are told by catalogues,
+	// and not by what was asked for.
+	Verbs, Words bool
 	// Names are selected and NotNames are not, whatever the expressions say.
 	// Each has its service; Any as the API is all of the service.
 	Names, NotNames []Name

@@ -192,8 +192,12 @@ func NewGrades(r *Rule) *Grades {
 		g.Say(Union, Unused, "")
 	}
 	for _, l := range r.Legs {
-		if !l.Raw && l.Select.Match != "" {
+		switch {
+		case l.Raw:
+		case l.Select.Verbs:
 			g.SayOf(l.Log, Selection, Approximated, "an operation that no catalogue lists counts by its verb, even where the log calls it a write")
+		case l.Select.Words:
+			g.SayOf(l.Log, Selection, Approximated, "an operation that no catalogue lists counts if it has one of these names, whatever its service")
 		}
 		for _, how := range l.Differs {
 			g.SayOf(l.Log, Selection, Approximated, how)

@@ -42,7 +42,8 @@ func header(out *Output, size size) []string {
 	add("%s", r.Title)
 	add("%s %s (%s), profile %s. ATT&CK %s. Severity %s%s%s.", r.Detection, r.Version, r.ID, r.Profile,
 		strings.Join(r.Techniques, ", "), r.Severity, says(r), confidence(r.Confidence))
-	if size == whole {
+	// The description is the name again where the detection has no other.
+	if size == whole && !strings.HasPrefix(r.Title, strings.TrimSuffix(r.Description, ".")) {
 		add("%s", r.Description)
 	}
 	add("Window: %s of %s. Fires at %s.", r.Window.Kind, Duration(r.Window.Length), TriggerText(r.Trigger))

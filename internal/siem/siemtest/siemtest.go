@@ -48,12 +48,12 @@ func predicate(l event.Log) *plan.Predicate {
 	case event.AzureKeyVault, event.AzureStorage, event.AzureGraph:
 		return &plan.Predicate{Names: []plan.Name{{Cloud: event.Azure, Service: "microsoft.keyvault", API: "secretlist"}, {Cloud: event.Azure, Service: "microsoft.keyvault", API: "keylist"}}}
 	case event.AzureActivity:
-		return &plan.Predicate{Match: `/(list)[a-z0-9_]*/action$`, Names: []plan.Name{{Cloud: event.Azure, Service: "microsoft.costmanagement", API: "query/action"}}}
+		return &plan.Predicate{Verbs: true, Match: `/(list)[a-z0-9_]*/action$`, Names: []plan.Name{{Cloud: event.Azure, Service: "microsoft.costmanagement", API: "query/action"}}}
 	case event.GCPDataAccess:
-		return &plan.Predicate{Match: `(^|[.])(([Gg]et|[Ll]ist)([^a-z.][A-Za-z0-9_]*)?)$`, Unless: `(^|[.])([Ll]istLogEntries)$`}
+		return &plan.Predicate{Verbs: true, Match: `(^|[.])(([Gg]et|[Ll]ist)([^a-z.][A-Za-z0-9_]*)?)$`, Unless: `(^|[.])([Ll]istLogEntries)$`}
 	}
 	return &plan.Predicate{
-		Match: `^(([Dd]escribe|[Gg]et|[Ll]ist)([^a-z.][A-Za-z0-9_]*)?)$`, Unless: `^([Gg]et[A-Za-z0-9_]*[Tt]oken)$`,
+		Verbs: true, Match: `^(([Dd]escribe|[Gg]et|[Ll]ist)([^a-z.][A-Za-z0-9_]*)?)$`, Unless: `^([Gg]et[A-Za-z0-9_]*[Tt]oken)$`,
 		Names:    []plan.Name{{Cloud: event.AWS, Service: "iam.amazonaws.com", API: "GenerateCredentialReport"}},
 		NotNames: []plan.Name{{Cloud: event.AWS, Service: "codecommit.amazonaws.com", API: "GetFile"}},
 	}

@@ -8,8 +8,8 @@
 --   used; Infrastructure as code over many serverless services.
 -- WARNING: the Azure activity log has no reads (GET): of it only list-like actions (POST), such as listKeys, are
 --   selected
--- selection: approximated: an operation that no catalogue lists counts by its verb, even where the log calls it
---   a write.
+-- selection: approximated: an operation that no catalogue lists counts if it has one of these names, whatever
+--   its service.
 -- identity: approximated: without an object id in the claims the caller's name stands for it.
 -- event count: approximated: each retry of a throttled call counts.
 -- duplicates: approximated: operations that share a correlation id count once.

@@ -8,8 +8,8 @@
 -- Known false positives: Posture management and inventory; The landing page of a console that shows what is
 --   used; Infrastructure as code over many serverless services.
 -- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
--- selection: approximated: an operation that no catalogue lists counts by its verb, even where the log calls it
---   a write.
+-- selection: approximated: an operation that no catalogue lists counts if it has one of these names, whatever
+--   its service.
 -- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
 --   name not told apart by client.
 -- event count: approximated: each retry of a throttled call counts.

@@ -12,7 +12,7 @@
 -- WARNING: Storage logs calls only where a diagnostic setting of the account sends StorageRead
 -- WARNING: Google Cloud logs reads only where Data Access audit logs (ADMIN_READ) are switched on
 -- selection of cloudtrail.management, azure.storage: approximated: an operation that no catalogue lists counts
---   by its verb, even where the log calls it a write.
+--   if it has one of these names, whatever its service.
 -- identity of azure.activity: approximated: without an object id in the claims the caller's name stands for it.
 -- identity of gcp.data_access: approximated: callers behind a delegation are not followed, and those without a
 --   name not told apart by client.
