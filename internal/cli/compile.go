@@ -23,7 +23,7 @@ type compileCmd struct {
 	Detections []string `arg:"" optional:"" name:"detection" help:"Ids of built-in detections, such as T1580, groups of them (related, all), or detection files."`
 	Question   []string `sep:"," placeholder:"ID" help:"Compile hunting questions, such as aws-root-reads, or all, in place of detections; vedette hunt --list has them. Only --cloud, --fields and -o go with it."`
 	Library    string   `type:"path" placeholder:"FILE" help:"File of further questions."`
-	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto, splunk, elastic, qradar, sumo, yaral, logscale, sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
+	Target     []string `required:"" short:"t" sep:"," placeholder:"NAME" help:"kusto (Microsoft Sentinel), splunk, elastic, qradar, sumo, yaral (Google SecOps, once Chronicle), logscale (CrowdStrike), sigma, sql:<dialect> (duckdb, postgresql, clickhouse, spark, athena, trino, bigquery, flink), or all; several with commas."`
 	Cloud      []string `sep:"," placeholder:"NAME" help:"Read only these clouds: aws, azure, gcp."`
 	Profile    string   `enum:"vedette,seed" default:"vedette" help:"vedette, or seed: the original query, its fault mended. Default: ${default}."`
 	Window     string   `enum:"tumbling,overlapping" default:"tumbling" help:"Windows side by side, or overlapping so that no burst is cut at an edge. Default: ${default}."`
@@ -106,11 +106,26 @@ func (c *compileCmd) targets() ([]siem.Backend, error) {
 	for _, name := range c.Target {
 		i := slices.IndexFunc(list, func(b siem.Backend) bool { return b.Name() == name })
 		if i < 0 {
+			if products := targetsOf(name); len(products) > 0 {
+				return nil, usagef("no target %q: %s", name, strings.Join(products, ", "))
+			}
 			return nil, usagef("no target %q: there are %s and all", name, targetNames())
 		}
 		chosen = append(chosen, list[i])
 	}
 	return chosen, nil
+}
+
+// targetsOf says by which name the products go whose own name has this in it:
+// targets are languages, and people know products.
+func targetsOf(product string) []string {
+	var list []string
+	for _, b := range backends.Backends() {
+		if len(product) >= 3 && strings.Contains(strings.ToLower(b.Product()), strings.ToLower(product)) {
+			list = append(list, b.Product()+" is "+b.Name())
+		}
+	}
+	return list
 }
 
 func targetNames() string {
