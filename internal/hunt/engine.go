@@ -34,7 +34,15 @@ type Engine struct {
 	// Before and After are statements around the query.
 	Before string `yaml:"before"`
 	After  string `yaml:"after"`
+	// Hints say what to do about what the client says.
+	Hints  []Hint `yaml:"hints"`
 	Source string `yaml:"source"`
+}
+
+// Hint is what to do where a client has failed and said this.
+type Hint struct {
+	Says string `yaml:"says"`
+	Do   string `yaml:"do"`
 }
 
 // Engines returns the engines in the order in which they are listed.

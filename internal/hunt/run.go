@@ -112,6 +112,11 @@ func (c *Call) failure(name string, exit error, said string, unread error) error
 	if said = strings.TrimRight(said, " \r\n\t"); said != "" {
 		b.WriteString(". It says:\n" + masked(strings.NewReplacer("\r\n", "\n", "\t", " ").Replace(said)))
 	}
+	for _, h := range c.Engine.Hints {
+		if strings.Contains(said, h.Says) {
+			b.WriteString("\n" + h.Do)
+		}
+	}
 	return errors.New(b.String())
 }
 

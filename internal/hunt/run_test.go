@@ -27,6 +27,9 @@ func TestFakeClient(t *testing.T) {
 				os.Exit(0)
 			}
 		}
+	case "malformed":
+		fmt.Fprintln(os.Stderr, `Invalid Input Error: Malformed JSON in file "logs/b.json", at byte 9 in record/value 1: unexpected end of data.`)
+		os.Exit(1)
 	case "hang":
 		time.Sleep(time.Minute)
 	case "noise":
@@ -62,6 +65,18 @@ func TestRun(t *testing.T) {
 	_, err = fake(t, "late").Run(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.Contains(err.Error(), "the reason") || !strings.Contains(err.Error(), `"oops"`) {
 		t.Errorf("a client that says why: %v", err)
+	}
+}
+
+// A client's error is followed by what to do about it, where that is known.
+func TestHint(t *testing.T) {
+	c := fake(t, "malformed")
+	if _, err := c.Run(context.Background()); err == nil || strings.Contains(err.Error(), "--from") {
+		t.Errorf("a hint of another engine: %v", err)
+	}
+	c.Engine, _ = Find("duckdb")
+	if _, err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), `"logs/b.json"`) || !strings.Contains(err.Error(), "\nDuckDB reads a file whole or not at all. Leave that one out: ") {
+		t.Errorf("a damaged file: %v", err)
 	}
 }
 
