@@ -190,7 +190,7 @@ func (a asking) Event(_ string, _ *scan.Record, ev *event.Event) {
 // or has without the calls that the question is about.
 func unseen(q *question.Question, seen []finding.Coverage) []string {
 	var notes []string
-	reads := slices.ContainsFunc(q.Calls.Classes, func(c string) bool { return c == "discovery" || c == "data_read" })
+	reads := q.Calls.Every || slices.ContainsFunc(q.Calls.Classes, func(c string) bool { return c == "discovery" || c == "data_read" })
 	for _, name := range q.Logs {
 		i := slices.IndexFunc(seen, func(c finding.Coverage) bool { return c.Service == "*" && c.Region == "*" && c.Log == name })
 		switch {

@@ -18,7 +18,7 @@ func Question(q *question.Question, reg *event.Registry, clouds []event.Cloud) (
 	add := func(c *question.Calls, earlier bool) error {
 		selector := c.Selector(q.LogClasses())
 		for _, a := range reg.All() {
-			if c.Listed(a) {
+			if !c.Every && c.Listed(a) {
 				selector.Include = append(selector.Include, plan.Name{Cloud: a.Cloud, Service: a.Service, API: a.Name})
 			}
 		}
@@ -32,6 +32,9 @@ func Question(q *question.Question, reg *event.Registry, clouds []event.Cloud) (
 					continue
 				}
 				sel, differs := predicate(selector, l.of, l.shape, reg)
+				if c.Every {
+					sel, differs = &plan.Predicate{Match: "."}, nil
+				}
 				if sel.Match == "" && len(sel.Names) == 0 {
 					continue
 				}
@@ -73,6 +76,8 @@ func AsRule(q *question.Question, reg *event.Registry, clouds []event.Cloud) (*s
 		return not("its rules count by caller and account, and the question by other fields")
 	case len(q.Calls.Where) > 0 || len(q.Calls.Unless) > 0:
 		return not("its rules select by name and outcome, and the question by other fields too")
+	case q.Calls.Every:
+		return not("its rules select APIs, and the question takes the calls of all")
 	case q.Calls.Outcome == "failed":
 		return not("its rules know denied and ok, and the question asks for failures")
 	}

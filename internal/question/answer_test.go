@@ -55,6 +55,7 @@ func TestParseRefuses(t *testing.T) {
 		"  calls: {classes: [discovery]}\n  by: [principal]\n  then: [{rare: {value: api}}]": "rare needs most",
 		"  calls: {classes: [discovery]}\n  by: [principal]\n  colour: red":                  "colour",
 		"  calls: {classes: [discovery]}\n  by: [principal]\n  then: [{first_seen: {value: api, of: key, last: 1d}}, {after: {calls: {classes: [write]}, within: 1h}}]": "after stands once, before",
+		"  calls: {every: true, classes: [write]}\n  by: [principal]": "have no classes, techniques or apis",
 	} {
 		_, err := Parse("x.yaml", []byte(head+definition))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "x.yaml:2: question ") {

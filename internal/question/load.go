@@ -196,8 +196,11 @@ func (c *Calls) check() error {
 			return fmt.Errorf("%q is no API, which is service/name", a)
 		}
 	}
-	if len(c.Classes) == 0 && len(c.APIs) == 0 {
-		return fmt.Errorf("calls need classes or apis")
+	if len(c.Classes) == 0 && len(c.APIs) == 0 && !c.Every {
+		return fmt.Errorf("calls need classes or apis, or every")
+	}
+	if c.Every && len(c.Classes)+len(c.Techniques)+len(c.APIs) > 0 {
+		return fmt.Errorf("calls of every API have no classes, techniques or apis")
 	}
 	if !slices.Contains([]string{"", "ok", "denied", "failed"}, c.Outcome) {
 		return fmt.Errorf("%q is no outcome: ok, denied or failed", c.Outcome)

@@ -52,7 +52,7 @@ type Question struct {
 }
 
 // Calls says which calls count. All that is given must hold; a call is
-// selected by any of Classes (with Techniques) and APIs.
+// selected by any of Classes (with Techniques) and APIs, or by Every.
 type Calls struct {
 	// Classes are names of classes of [event.Class]; see [Calls.Listed].
 	Classes []string `yaml:"classes"`
@@ -60,6 +60,9 @@ type Calls struct {
 	Techniques []string `yaml:"techniques"`
 	// APIs are "service/name", as the catalogue has them.
 	APIs []string `yaml:"apis"`
+	// Every takes the calls of all APIs, those that change something too: who
+	// is silent makes none, and no catalogue lists all that can be called.
+	Every bool `yaml:"every"`
 	// Outcome is "ok", "denied", "failed" (anything but ok), or empty for any.
 	Outcome string `yaml:"outcome"`
 	// Where are regular expressions that the fields' values must match, and
@@ -290,10 +293,10 @@ func (c *Calls) Selector(logs []event.Log) *plan.Selector {
 }
 
 // Listed reports whether an API is selected because a catalogue lists it in one
-// of the classes but discovery. What no catalogue lists is of none of them:
-// verbs say well what asks, and less well what else a call is for.
+// of the classes but discovery, or every API is. What no catalogue lists is of
+// none of them: verbs say well what asks, and less well what else a call is for.
 func (c *Calls) Listed(a *event.API) bool {
-	return a.Known && a.Class != event.ClassDiscovery && slices.Contains(c.Classes, a.Class.String())
+	return c.Every || a.Known && a.Class != event.ClassDiscovery && slices.Contains(c.Classes, a.Class.String())
 }
 
 // Linked reports whether calls belong to the role that they assume.
