@@ -42,16 +42,19 @@ func (a *Asked) Answer() (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ans := &Answer{Question: a.q, Rows: []Row{}}
-	for _, c := range all {
-		if !c.before {
-			ans.Selected++
+	// Those that others must follow are of no other stage.
+	var earlier []call
+	all = slices.DeleteFunc(all, func(c call) bool {
+		if c.before {
+			earlier = append(earlier, c)
 		}
-	}
+		return c.before
+	})
+	ans := &Answer{Question: a.q, Rows: []Row{}, Selected: len(all)}
 	for _, s := range a.q.Then {
 		switch {
 		case s.After != nil:
-			all = a.after(s.After, all)
+			all = a.after(s.After, earlier, all)
 		case s.Rare != nil:
 			var enough bool
 			if all, enough = a.rare(s.Rare, all); !enough {
@@ -83,22 +86,19 @@ func Compare(x, y Row) int {
 
 func micro(s Span) int64 { return time.Duration(s).Microseconds() }
 
-// after keeps calls that others come before. Calls of one instant come before
-// one another.
-func (a *Asked) after(s *After, list []call) []call {
-	earlier := map[uint32]int64{} // by principal
+// after keeps calls that earlier ones come before. Calls of one instant come
+// before one another.
+func (a *Asked) after(s *After, earlier, list []call) []call {
+	last := map[uint32]int64{} // by principal
 	var kept []call
-	for i := 0; i < len(list); {
-		end := i
-		for ; end < len(list) && list[end].at == list[i].at; end++ {
-			if list[end].before && list[end].values[0] != 0 {
-				earlier[list[end].values[0]] = list[end].at
+	for _, c := range list {
+		for ; len(earlier) > 0 && earlier[0].at <= c.at; earlier = earlier[1:] {
+			if who := earlier[0].values[0]; who != 0 {
+				last[who] = earlier[0].at
 			}
 		}
-		for ; i < end; i++ {
-			if at, ok := earlier[list[i].values[0]]; ok && !list[i].before && at+micro(s.Within) >= list[i].at {
-				kept = append(kept, list[i])
-			}
+		if at, ok := last[c.values[0]]; ok && at+micro(s.Within) >= c.at {
+			kept = append(kept, c)
 		}
 	}
 	return kept

@@ -54,7 +54,7 @@ func TestParseRefuses(t *testing.T) {
 		"  calls: {classes: [discovery]}\n  by: [principal]\n  then: [{}]":                   "a stage is one of",
 		"  calls: {classes: [discovery]}\n  by: [principal]\n  then: [{rare: {value: api}}]": "rare needs most",
 		"  calls: {classes: [discovery]}\n  by: [principal]\n  colour: red":                  "colour",
-		"  calls: {classes: [discovery]}\n  by: [principal]\n  then: [{first_seen: {value: api, of: key, last: 1d}}, {after: {calls: {classes: [write]}, within: 1h}}]": "after stands once, before",
+		"  calls: {classes: [discovery]}\n  by: [principal]\n  then: [{after: {calls: {classes: [write]}, within: 1h}}, {after: {calls: {classes: [write]}, within: 1h}}]": "after stands once",
 		"  calls: {every: true, classes: [write]}\n  by: [principal]": "have no classes, techniques or apis",
 	} {
 		_, err := Parse("x.yaml", []byte(head+definition))
@@ -154,6 +154,13 @@ func TestStages(t *testing.T) {
 			[]did{{at: "10:00", who: "account:2", service: "sts", name: "AssumeRole", change: role}, {at: "10:05", who: "arn:aws:iam::1:role/r", service: "s3", name: "ListBuckets"},
 				{at: "10:05", who: "arn:aws:iam::1:role/other", service: "s3", name: "ListBuckets"}},
 			"id-01",
+		},
+		"first seen, and after": {
+			"  calls: {classes: [discovery]}\n  then: [{first_seen: {value: api, of: principal, last: 1d}}, {after: {calls: {apis: [sts.amazonaws.com/AssumeRole], where: {kind: '^aws_account$'}}, within: 1h, link: assumed}}]\n  by: [principal]",
+			[]did{{at: "-5 08:00", who: "account:2", service: "sts", name: "AssumeRole", change: role}, {at: "-5 12:00", who: "arn:aws:iam::1:role/r", service: "s3", name: "ListBuckets"},
+				{at: "10:00", who: "account:2", service: "sts", name: "AssumeRole", change: role}, {at: "10:05", who: "arn:aws:iam::1:role/r", service: "s3", name: "ListBuckets"},
+				{at: "10:05", who: "arn:aws:iam::1:role/r", service: "ec2", name: "DescribeVpcs"}, {at: "12:05", who: "arn:aws:iam::1:role/r", service: "ec2", name: "DescribeVpcs"}},
+			"id-04",
 		},
 		"rare": {
 			"  calls: {classes: [discovery]}\n  then: [{rare: {value: api, most: 1, among: 3}}]\n  by: [principal]",

@@ -111,8 +111,8 @@ func (q *Question) check() error {
 			earlier++
 		}
 	}
-	if earlier > 1 || earlier == 1 && q.Then[0].After == nil {
-		return fmt.Errorf("after stands once, before other stages")
+	if earlier > 1 {
+		return fmt.Errorf("after stands once")
 	}
 	if len(q.By) == 0 {
 		return fmt.Errorf("by needs a field")

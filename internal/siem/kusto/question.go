@@ -37,6 +37,11 @@ func (Backend) Ask(q *siem.Query, f *siem.Fields) (*siem.Asked, error) {
 	}
 	p.line(");")
 	from := "Calls"
+	if q.Earlier() != nil && q.Then[0].After == nil {
+		p.line("let Own = Calls")
+		p.line("  | where earlier == 0;")
+		from = "Own"
+	}
 	for i, s := range q.Then {
 		from = p.stage(s, i+1, from)
 	}
@@ -146,7 +151,7 @@ func (p *asking) stage(s question.Stage, n int, from string) string {
 	case s.After != nil:
 		p.line("let %s = %s", left, from)
 		p.line("  | where earlier == 0 and isnotempty(f_principal)")
-		p.line("  | join kind=inner (%s | where earlier == 1 | project f_principal, came_before = ts) on f_principal", from)
+		p.line("  | join kind=inner (Calls | where earlier == 1 | project f_principal, came_before = ts) on f_principal")
 		p.line("  | where came_before <= ts and came_before + %s >= ts", span(time.Duration(s.After.Within)))
 		p.line("  | distinct %s;", p.columns())
 	case s.Rare != nil:

@@ -34,6 +34,10 @@ func (b Backend) Ask(q *siem.Query, f *siem.Fields) (*siem.Asked, error) {
 	}
 	p.text.WriteString(")")
 	from := "calls"
+	if q.Earlier() != nil && q.Then[0].After == nil {
+		p.part("own", from, "earlier = 0")
+		from = "own"
+	}
 	for i, s := range q.Then {
 		from = p.stage(s, i+1, from)
 	}
@@ -200,19 +204,21 @@ func (p *asking) field(f question.Field, at siem.AskedPlace, role func(siem.Role
 	return role(siem.RolesOf(f)[0])
 }
 
+// part prints the calls of an earlier part of which a condition holds.
+func (p *asking) part(name, from, where string) {
+	p.text.WriteString(",\n")
+	p.line("%s AS (", name)
+	p.line("  SELECT %s", p.columns())
+	p.line("  FROM %s", from)
+	p.line("  WHERE %s", where)
+	p.text.WriteString(")")
+}
+
 // stage prints a stage over the calls of an earlier part of the statement and
 // returns the name of what is left.
 func (p *asking) stage(s question.Stage, n int, from string) string {
 	seen, left := fmt.Sprintf("seen%d", n), fmt.Sprintf("left%d", n)
 	plus := func(x string, s question.Span) string { return p.d.plus(x, time.Duration(s)) }
-	part := func(name, from, where string) {
-		p.text.WriteString(",\n")
-		p.line("%s AS (", name)
-		p.line("  SELECT %s", p.columns())
-		p.line("  FROM %s", from)
-		p.line("  WHERE %s", where)
-		p.text.WriteString(")")
-	}
 	// windows prints the calls with further columns over others.
 	windows := func(columns ...string) {
 		p.text.WriteString(",\n")
@@ -224,16 +230,27 @@ func (p *asking) stage(s question.Stage, n int, from string) string {
 	}
 	switch {
 	case s.After != nil:
+		if n > 1 {
+			// Those that others must follow are of no stage before.
+			both := fmt.Sprintf("both%d", n)
+			p.text.WriteString(",\n")
+			p.line("%s AS (", both)
+			p.line("  SELECT %s FROM %s", p.columns(), from)
+			p.line("  UNION ALL")
+			p.line("  SELECT %s FROM calls WHERE earlier = 1", p.columns())
+			p.text.WriteString(")")
+			from = both
+		}
 		windows("max(CASE WHEN earlier = 1 THEN ts END) OVER (PARTITION BY f_principal ORDER BY ts RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS came_before")
-		part(left, seen, "earlier = 0 AND f_principal <> '' AND "+plus("came_before", s.After.Within)+" >= ts")
+		p.part(left, seen, "earlier = 0 AND f_principal <> '' AND "+plus("came_before", s.After.Within)+" >= ts")
 	case s.Rare != nil:
 		v := fieldColumn(s.Rare.Value)
-		part(left, from, fmt.Sprintf("%s <> '' AND %s IN (SELECT %s FROM %s GROUP BY %s HAVING count(DISTINCT f_principal) <= %d)\n    AND (SELECT count(DISTINCT f_principal) FROM %s) >= %d",
+		p.part(left, from, fmt.Sprintf("%s <> '' AND %s IN (SELECT %s FROM %s GROUP BY %s HAVING count(DISTINCT f_principal) <= %d)\n    AND (SELECT count(DISTINCT f_principal) FROM %s) >= %d",
 			v, v, v, from, v, s.Rare.Most, from, s.Rare.Among))
 	case s.First != nil:
 		of, v := fieldColumn(s.First.Of), fieldColumn(s.First.Value)
 		windows("min(ts) OVER (PARTITION BY "+of+") AS caller_since", "min(ts) OVER (PARTITION BY "+of+", "+v+") AS value_since", "max(ts) OVER () AS newest")
-		part(left, seen, of+" <> '' AND "+v+" <> '' AND "+plus("caller_since", s.First.Last)+" <= newest AND "+plus("value_since", s.First.Last)+" > newest")
+		p.part(left, seen, of+" <> '' AND "+v+" <> '' AND "+plus("caller_since", s.First.Last)+" <= newest AND "+plus("value_since", s.First.Last)+" > newest")
 	case s.Silent != nil:
 		of := fieldColumn(s.Silent.Of)
 		windows("max(ts) OVER () AS newest")
@@ -245,7 +262,7 @@ func (p *asking) stage(s question.Stage, n int, from string) string {
 		p.line("    min(CASE WHEN %s THEN ts END) OVER (PARTITION BY %s) AS again_at", recent, of)
 		p.line("  FROM %s", seen)
 		p.text.WriteString(")")
-		part(left, fmt.Sprintf("around%d", n), of+" <> '' AND "+recent+" AND "+plus("until_then", s.Silent.Gap)+" <= again_at")
+		p.part(left, fmt.Sprintf("around%d", n), of+" <> '' AND "+recent+" AND "+plus("until_then", s.Silent.Gap)+" <= again_at")
 	}
 	return left
 }
