@@ -212,9 +212,13 @@ func (a *Asked) group(list []call) []*group {
 	for _, g := range groups {
 		ids := map[string]bool{}
 		for i := range g.calls {
-			ids[g.calls[i].id] = true
+			if id := g.calls[i].id; id == "" {
+				g.events++ // nothing tells a copy
+			} else {
+				ids[id] = true
+			}
 		}
-		g.events = len(ids)
+		g.events += len(ids)
 	}
 	return groups
 }

@@ -209,6 +209,25 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// Calls without an id are calls each, as nothing says that one is the copy of
+// another.
+func TestCallsWithoutIDCountEach(t *testing.T) {
+	q := parse(t, "  calls: {classes: [discovery]}\n  by: [principal]")
+	none := func(ev *event.Event) { ev.ID = nil }
+	same := func(ev *event.Event) { ev.ID = []byte("same") }
+	var calls []did
+	for range 3 {
+		calls = append(calls, did{at: "10:00", who: "a", service: "s3", name: "ListBuckets", change: none}, did{at: "10:00", who: "a", service: "s3", name: "ListBuckets", change: same})
+	}
+	calls = append(calls, did{at: "10:01", who: "a", service: "s3", name: "ListBuckets", change: none})
+	for _, collectors := range []int{1, 3} {
+		ans := answered(t, q, collectors, calls)
+		if len(ans.Rows) != 1 || ans.Rows[0].Counts[0] != 5 || ids(ans) != "same" {
+			t.Errorf("%d collectors: %+v", collectors, ans.Rows)
+		}
+	}
+}
+
 // Answers do not depend on who read which file, nor in what order; copies of a
 // record count once.
 func TestAnswersHoldInAnyOrder(t *testing.T) {

@@ -280,7 +280,8 @@ func assumed(request []byte) []byte {
 }
 
 // gathered returns the selected calls of all collectors in one order, whatever
-// the collectors, and copies of one record once.
+// the collectors, and copies of one record once. Without an id nothing tells a
+// copy.
 func (a *Asked) gathered() ([]call, error) {
 	var all []call
 	for _, p := range a.parts {
@@ -307,5 +308,5 @@ func (a *Asked) gathered() ([]call, error) {
 		}
 		return 0
 	})
-	return slices.Compact(all), nil
+	return slices.CompactFunc(all, func(x, y call) bool { return x.id != "" && x == y }), nil
 }

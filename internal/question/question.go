@@ -158,7 +158,7 @@ func Fields() []Field {
 type Figure string
 
 // Events counts the calls by the log's own id of them, so that copies count
-// once.
+// once, and each call without one.
 const Events Figure = "events"
 
 var figureFields = map[Figure]Field{

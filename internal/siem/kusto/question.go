@@ -191,7 +191,7 @@ func (p *asking) groups(from string) {
 	p.line("let Grouped = %s", from)
 	p.line("  | summarize")
 	for _, f := range q.Figures() {
-		expr := "count_distinct(event_id)"
+		expr := "count_distinctif(event_id, isnotempty(event_id)) + countif(isempty(event_id))"
 		if f != question.Events {
 			n := named(f.Field())
 			expr = "count_distinctif(" + n + ", isnotempty(" + n + "))"

@@ -281,7 +281,7 @@ func (p *asking) groups(from string) {
 		grouped++
 	}
 	for _, f := range q.Figures() {
-		expr := "count(DISTINCT event_id)"
+		expr := "count(DISTINCT CASE WHEN event_id <> '' THEN event_id END) + count(CASE WHEN event_id = '' THEN 1 END)"
 		if f != question.Events {
 			n := fieldColumn(f.Field())
 			expr = "count(DISTINCT CASE WHEN " + n + " <> '' THEN " + n + " END)"
