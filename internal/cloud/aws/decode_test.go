@@ -83,6 +83,17 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// A call without parameters asks for nothing: null is no target.
+func TestTarget(t *testing.T) {
+	_, d := newDecoder(t)
+	var ev event.Event
+	for params, want := range map[string]string{`null`: "", `{}`: "{}", `{"a":null}`: `{"a":null}`} {
+		if _, v := decode(d, []byte(rec(user, "requestParameters", params)), &ev); v != event.Decoded || string(ev.Target) != want {
+			t.Errorf("%s: verdict %d, target %q", params, v, ev.Target)
+		}
+	}
+}
+
 // TestStatement10_TypedPrincipals: nobody is dropped for lack of an ARN.
 func TestStatement10_TypedPrincipals(t *testing.T) {
 	_, d := newDecoder(t)

@@ -124,7 +124,9 @@ func (r *record) set(f field, val []byte, plain bool) bool {
 	case fAgent:
 		r.agent = textOf(val, plain)
 	case fParams:
-		r.params = val
+		if string(val) != "null" { // the call has none
+			r.params = val
+		}
 	case fResponse:
 		r.response = val
 	case fCode:
