@@ -135,10 +135,13 @@ type liveVerify struct {
 // arrived is what waiting came to, as JSON.
 type arrived struct {
 	Test string `json:"test"`
+	// Silent says that the test expects no finding.
+	Silent bool `json:"no_finding_expected,omitempty"`
 	*live.Arrival
 }
 
-// live waits for the lines and the finding of a live run.
+// live waits for the lines of a live run, and for the finding where the test
+// expects one.
 func (c *rehearseVerify) live(ctx context.Context, list []*rehearse.Test, std IO) error {
 	t, err := oneLive(list)
 	if err != nil {
@@ -156,8 +159,9 @@ func (c *rehearseVerify) live(ctx context.Context, list []*rehearse.Test, std IO
 	if err != nil {
 		return err
 	}
+	silent := !slices.ContainsFunc(t.Runs, func(r rehearse.Run) bool { return !r.Expect.Silent })
 	a, err := live.Await(ctx, live.Watch{
-		Folder: c.Live, Record: &record, Poll: c.Every, Timeout: c.Wait,
+		Folder: c.Live, Record: &record, Silent: silent, Poll: c.Every, Timeout: c.Wait,
 		Lines: func(ctx context.Context, paths []string, visit func(string, []byte, *event.Event)) error {
 			_, err := scan.Walk(ctx, paths, all.Providers(), func(file string, r *scan.Record, ev *event.Event) { visit(file, r.Raw, ev) })
 			return err
@@ -178,22 +182,22 @@ func (c *rehearseVerify) live(ctx context.Context, list []*rehearse.Test, std IO
 	if a == nil {
 		return err
 	}
-	if err == nil {
+	if err == nil && !silent {
 		err = c.queries(t, a.Found, std)
 	}
 	if c.Format == "json" {
-		out, jerr := json.MarshalIndent(arrived{t.ID, a}, "", "  ")
+		out, jerr := json.MarshalIndent(arrived{t.ID, silent, a}, "", "  ")
 		if jerr != nil {
 			return jerr
 		}
 		fmt.Fprintf(std.Stdout, "%s\n", out)
 	} else {
-		tellArrival(std.Stdout, a)
+		tellArrival(std.Stdout, a, silent)
 	}
 	return err
 }
 
-func tellArrival(w io.Writer, a *live.Arrival) {
+func tellArrival(w io.Writer, a *live.Arrival, silent bool) {
 	delay := func(s *float64) string {
 		if s == nil {
 			return "not yet"
@@ -203,7 +207,11 @@ func tellArrival(w io.Writer, a *live.Arrival) {
 	fmt.Fprintf(w, "lines        %d of %d, %s more of the run\n", len(a.Lines), a.Expected, term.Plural(a.Others, "line"))
 	fmt.Fprintf(w, "first line   %s after the first call\n", delay(a.FirstLine))
 	fmt.Fprintf(w, "last line    %s\n", delay(a.LastLine))
-	fmt.Fprintf(w, "finding      %s\n", delay(a.Fired))
+	if silent && a.Fired == nil {
+		fmt.Fprintln(w, "finding      none, and the test expects none")
+	} else {
+		fmt.Fprintf(w, "finding      %s\n", delay(a.Fired))
+	}
 	if f := a.Found; f != nil {
 		fmt.Fprintf(w, "             %s, %s, priority %d, %d calls of %d APIs: %s\n", term.Safe(f.Level), term.Safe(f.Actor.ID), f.Priority, f.Events, f.DistinctAPIs, term.Safe(f.ID))
 	}

@@ -32,6 +32,9 @@ type Watch struct {
 	// Fires says whether a finding of this run is the one that is awaited,
 	// such as by detection and level; nil for any.
 	Fires func(*finding.Finding) bool
+	// Silent says that no finding must come: the lines alone are awaited, and
+	// one that Fires takes is an error.
+	Silent bool
 	// Poll is the time between two looks at the folder, and so the grain of
 	// what is measured; 0 for 5 seconds.
 	Poll time.Duration
@@ -91,12 +94,14 @@ var (
 	// ErrUnfound says that all lines of the run have come, so that waiting
 	// would help no more, and the finding has not.
 	ErrUnfound = errors.New("every line has come and the finding has not")
+	// ErrFound says that a finding has come where none must.
+	ErrFound = errors.New("a finding has come, and none is expected")
 )
 
 // Await waits until the folder holds the line of every call that must have
-// one, and the finding. Both may come late, in any order, more than once and
+// one, and the finding unless none is expected. Both may come late, in any order, more than once and
 // in files that are still being written. What has come is returned with every
-// error: [ErrLate] when the time is up, [ErrUnfound], the context's, or one of
+// error: [ErrLate] when the time is up, [ErrUnfound], [ErrFound], the context's, or one of
 // reading.
 func Await(ctx context.Context, w Watch) (*Arrival, error) {
 	switch {
@@ -121,6 +126,8 @@ func Await(ctx context.Context, w Watch) (*Arrival, error) {
 			return a.Arrival, fmt.Errorf("await: %w", ctx.Err())
 		case err != nil:
 			return a.Arrival, fmt.Errorf("await: %w", err)
+		case w.Silent && a.Found != nil:
+			return a.Arrival, fmt.Errorf("await: %w: %s", ErrFound, a.Finding)
 		case len(a.Missing) == 0:
 			return a.Arrival, nil
 		case a.over():

@@ -253,6 +253,13 @@ func TestAwaitSaysWhatIsMissing(t *testing.T) {
 				}
 				w.Fires = func(f *finding.Finding) bool { return f.Level == "high" }
 			}, ErrUnfound, []string{"1 finding of this run, and not the one that is awaited"}},
+		{"a finding where none is expected", func(t *testing.T, root string, r *Record) { put(t, root+"/a.json", delivered(r, 0, 1, 2)) },
+			func(w *Watch) {
+				w.Silent = true
+				w.Findings = func(context.Context, []string) ([]finding.Finding, error) {
+					return []finding.Finding{{ID: "f1", Clients: []finding.Client{{UserAgent: agentName + testID}}}}, nil
+				}
+			}, ErrFound, nil},
 		{"finding, for want of lines", func(t *testing.T, root string, r *Record) { put(t, root+"/a.json", delivered(r, 0)) },
 			func(w *Watch) {
 				w.Findings = func(context.Context, []string) ([]finding.Finding, error) { return nil, nil }

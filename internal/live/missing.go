@@ -30,7 +30,7 @@ func (a *await) missing() []string {
 				len(lost), plural(expected[l.String()], "line"), l, a.why(l, len(lost) == expected[l.String()]), strings.Join(summary(lost), ", ")))
 		}
 	}
-	if a.w.Findings == nil || a.Found != nil {
+	if a.w.Findings == nil || a.w.Silent || a.Found != nil {
 		return list
 	}
 	switch {
