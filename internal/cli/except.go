@@ -65,7 +65,7 @@ func (c *exceptCmd) Run(ctx context.Context, std IO) error {
 		return err
 	}
 	if res.Report.Summary.Events == 0 {
-		return exit{ExitLost, errNothing}
+		return errNothing(res, byScan)
 	}
 	f, err := pick(res.Report.Findings, c.ID)
 	if err != nil {

@@ -78,7 +78,7 @@ func (c *chosen) find(ctx context.Context, std IO, in *counting, evidence int, q
 		return nil, err
 	}
 	if res.Report.Summary.Events == 0 {
-		return nil, exit{ExitLost, errNothing}
+		return nil, errNothing(res, byScan)
 	}
 	c.read = res
 	enricher.apply(&res.Report)

@@ -97,7 +97,7 @@ func (c *investigateCmd) Run(ctx context.Context, std IO) error {
 	}
 	walk, err := investigate.Run(*opts)
 	if errors.Is(err, investigate.ErrNoCalls) && read != nil && read.Report.Summary.Events == 0 {
-		return exit{ExitLost, errNothing}
+		return errNothing(read, byScan)
 	}
 	var many *investigate.ManyError
 	if errors.Is(err, investigate.ErrNoCalls) || errors.As(err, &many) {

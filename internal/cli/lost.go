@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"vedette/internal/event"
 	"vedette/internal/report"
 	"vedette/internal/scan"
 )
@@ -22,8 +23,27 @@ func errLost(res *scan.Result, named string) error {
 // byScan is where lost input is named by none of what a command writes.
 const byScan = "vedette scan names them"
 
-// errNothing is that of input in which there was nothing to look at.
-var errNothing = errors.New("no audited call of a cloud was in the input: nothing could be found")
+// errNothing ends a command in whose input there was no call of the clouds that
+// were asked for, or of any. What was lost of it may have held some.
+func errNothing(res *scan.Result, named string, clouds ...event.Cloud) error {
+	of := "a cloud"
+	for i, c := range clouds {
+		if i == 0 {
+			of = c.String()
+		} else {
+			of += " or " + c.String()
+		}
+	}
+	text := fmt.Sprintf("no audited call of %s was in the input: nothing could be found", of)
+	switch lost := errLost(res, named); {
+	case lost == nil:
+	case len(clouds) > 0: // what is of others cannot be read without their providers
+		text += fmt.Sprintf("; %s of input could not be read, as lost or of another cloud", plural(res.Report.Summary.ProblemsTotal, "piece"))
+	default:
+		text += "; " + lost.Error()
+	}
+	return exit{ExitLost, errors.New(text)}
+}
 
 // lostNamed says where this scan names the input that was lost.
 func (c *scanCmd) lostNamed() string {

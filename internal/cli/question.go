@@ -136,7 +136,7 @@ func (c *huntCmd) overFiles(ctx context.Context, std IO, asked []*question.Quest
 		}
 	}
 	if res.Report.Summary.Events == 0 {
-		return exit{ExitLost, errNothing}
+		return errNothing(res, byScan, clouds...)
 	}
 	return errLost(res, byScan)
 }

@@ -157,7 +157,7 @@ func (c *scanCmd) verdict(res *scan.Result, named string) error {
 		}
 	}
 	if res.Report.Summary.Events == 0 {
-		return exit{ExitLost, errNothing}
+		return errNothing(res, named)
 	}
 	return errLost(res, named)
 }
