@@ -110,7 +110,7 @@ func Main(args []string, std IO) (code int) {
 			code = done.code
 		}
 	}()
-	args = plainly(args)
+	args = gathered(parser.Model.Node, plainly(args))
 	call, err := parser.Parse(args)
 	if err != nil {
 		// A flag that need not be given may be empty, which is no choice.
@@ -156,6 +156,65 @@ func plainly(args []string) []string {
 		return own
 	}
 	return args
+}
+
+// gathered puts the arguments of a command behind its flags. The parser takes a
+// list of arguments in one piece, and people name a path behind a flag that
+// stands behind another.
+func gathered(node *kong.Node, args []string) []string {
+	flags := slices.Clone(node.Flags)
+	named := func(is func(*kong.Flag) bool) *kong.Flag {
+		if i := slices.IndexFunc(flags, is); i >= 0 {
+			return flags[i]
+		}
+		return nil
+	}
+	var words, given, rest []string
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			rest = slices.Concat([]string{a}, rest, args[i+1:])
+			break
+		}
+		if len(a) < 2 || a[0] != '-' {
+			child := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == a || slices.Contains(n.Aliases, a) })
+			if child < 0 || len(rest) > 0 {
+				rest = append(rest, a)
+				continue
+			}
+			node = node.Children[child]
+			flags = append(flags, node.Flags...)
+			words = append(append(words, given...), a)
+			given = nil
+			continue
+		}
+		given = append(given, a)
+		var f *kong.Flag
+		attached := false
+		if name, long := strings.CutPrefix(a, "--"); long {
+			name, _, attached = strings.Cut(name, "=")
+			f = named(func(f *kong.Flag) bool {
+				return f.Name == name || slices.Contains(f.Aliases, name) || f.Tag.Negatable != "" && "no-"+f.Name == name
+			})
+		} else {
+			short := []rune(a[1:])
+			for n, r := range short {
+				f = named(func(f *kong.Flag) bool { return f.Short == r })
+				attached = n+1 < len(short)
+				if f == nil || !f.IsBool() {
+					break
+				}
+			}
+		}
+		if f == nil {
+			return args // the parser says what is wrong
+		}
+		if !attached && !f.IsBool() && !f.IsCounter() && i+1 < len(args) {
+			i++
+			given = append(given, args[i])
+		}
+	}
+	return slices.Concat(words, given, rest)
 }
 
 // result turns a command's error into the exit code and tells it.
