@@ -2,6 +2,7 @@ package compile
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +113,42 @@ func TestHostileQuestions(t *testing.T) {
 		}
 		if !inText {
 			t.Errorf("%s: the condition is not there", b.Name())
+		}
+	}
+}
+
+// Stages are printed in their order, those before after over the calls of the
+// question alone; and a call without an id counts by itself.
+func TestStagesInOrder(t *testing.T) {
+	list, err := question.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := list[slices.IndexFunc(list, func(q *question.Question) bool { return q.ID == "aws-vendor-role" })]
+	query, err := Question(q, registry(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range backends.Backends() {
+		a, ok := b.(siem.Asker)
+		if !ok || b.Name() == "sql:flink" {
+			continue
+		}
+		asked, err := a.Ask(query, b.Fields())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"own AS (", "FROM own", "came_before", "event_id = ''", "AS n_events"}
+		if b.Name() == "kusto" {
+			want = []string{"let Own", "let Left1 = Own", "came_before", "n_events = ", "isempty(event_id)"}
+		}
+		rest := asked.Text
+		for _, w := range want {
+			_, after, ok := strings.Cut(rest, w)
+			if !ok {
+				t.Errorf("%s has no %q in its place:\n%s", b.Name(), w, asked.Text)
+			}
+			rest = after
 		}
 	}
 }
