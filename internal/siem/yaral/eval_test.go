@@ -193,6 +193,8 @@ func TestEvents(t *testing.T) {
 		{"Google", all, gcp(), "bob@example.com", "p1", "compute.googleapis.com/compute.instances.list"},
 		{"Google, another cloud's verb", all, gcp("metadata.product_event_type", "DescribeInstances"), "", "", ""},
 		{"Google's own agent", all, gcp("principal.user.userid", "service-1@gcp-sa-x.iam.gserviceaccount.com"), "", "", ""},
+		{"an agent that runs code of the customer", all, gcp("principal.user.userid", "service-1@gcp-sa-aiplatform-cc.iam.gserviceaccount.com"), "service-1@gcp-sa-aiplatform-cc.iam.gserviceaccount.com", "p1", "compute.googleapis.com/compute.instances.list"},
+		{"an account in a project named like theirs", all, gcp("principal.user.userid", "scanner@gcp-sa-lab.iam.gserviceaccount.com"), "scanner@gcp-sa-lab.iam.gserviceaccount.com", "p1", "compute.googleapis.com/compute.instances.list"},
 		{"Google, redacted", all, gcp("principal.user.userid", ""), "redacted:192.0.2.2", "p1", "compute.googleapis.com/compute.instances.list"},
 		{"Azure", all, azure, "entra:oid", "sub", "microsoft.storage/storageaccounts/listkeys/action"},
 		{"by session", sessions, aws("principal.user.userid", "arn:aws:sts::111122223333:assumed-role/R/s-1"), "arn:aws:sts::111122223333:assumed-role/R/s-1", "111122223333", "ec2.amazonaws.com/DescribeInstances"},
