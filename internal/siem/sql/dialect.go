@@ -212,9 +212,13 @@ func dialects() []*dialect {
 	return []*dialect{
 		{
 			name: "duckdb", product: "DuckDB (SQL)",
-			text:  func(p []string) string { return "record->>" + ansi(jsonPath(p)) },
-			time:  func(x string) string { return "CAST(" + x + " AS TIMESTAMP)" },
-			tried: func(x string) string { return "TRY_CAST(" + x + " AS TIMESTAMP)" },
+			text: func(p []string) string { return "record->>" + ansi(jsonPath(p)) },
+			time: func(x string) string { return "CAST(" + x + " AS TIMESTAMP)" },
+			// A TIMESTAMP has the text's clock whatever its offset; text without
+			// one would be of the session's zone.
+			tried: func(x string) string {
+				return "TRY_CAST(regexp_replace(" + x + `, '^([^T ]+[T ][0-9:.]+)$', '\1Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC'`
+			},
 			match: func(x, re string) string { return "regexp_matches(" + x + ", " + ansi(re) + ")" },
 			replace: func(x, re, with string) string {
 				return "regexp_replace(" + x + ", " + ansi(re) + ", " + ansi(with) + ", 'g')"

@@ -15,7 +15,7 @@ import (
 // itself are read as they were, so that a fault in one is not passed over.
 func TestTimesThatAreNone(t *testing.T) {
 	tried := map[string]string{
-		"sql:duckdb":     "TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts",
+		"sql:duckdb":     `TRY_CAST(regexp_replace(coalesce(record->>'$.eventTime', ''), '^([^T ]+[T ][0-9:.]+)$', '\1Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS ts`,
 		"sql:clickhouse": "parseDateTime64BestEffortOrNull(JSONExtractString(record, 'eventTime'), 6, 'UTC') AS ts",
 		"sql:spark":      "try_cast(coalesce(get_json_object(record, '$[\\'eventTime\\']'), '') AS TIMESTAMP) AS ts",
 		"sql:trino":      `try(from_iso8601_timestamp_nanos(coalesce(json_extract_scalar(record, '$["eventTime"]'), ''))) AS ts`,

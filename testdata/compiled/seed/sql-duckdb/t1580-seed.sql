@@ -24,7 +24,7 @@ WITH calls AS (
   SELECT ts, 'AWS' AS provider, caller, account, name AS api, region, address, event_id
   FROM (
     SELECT
-      TRY_CAST(coalesce(record->>'$.eventTime', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(regexp_replace(coalesce(record->>'$.eventTime', ''), '^([^T ]+[T ][0-9:.]+)$', '\1Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS ts,
       coalesce(record->>'$.eventName', '') AS name,
       coalesce(record->>'$.userIdentity.arn', '') AS caller,
       coalesce(record->>'$.userIdentity.accountId', '') AS account,
@@ -40,7 +40,7 @@ WITH calls AS (
   SELECT ts, 'Azure' AS provider, caller, account, name AS api, region, address, event_id
   FROM (
     SELECT
-      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(regexp_replace(coalesce(record->>'$.time', ''), '^([^T ]+[T ][0-9:.]+)$', '\1Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS ts,
       coalesce(record->>'$.operationName', '') AS name,
       coalesce(record->>'$.identity.claims."http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"', '') AS caller,
       regexp_replace(coalesce(record->>'$.resourceId', ''), '^/[^/]*/([^/]*).*$', '\1', 'g') AS account,

@@ -23,7 +23,7 @@ WITH calls AS (
   SELECT ts, 'Azure' AS provider, caller, account, concat(service, '/', name) AS api, region, address, event_id
   FROM (
     SELECT
-      TRY_CAST(coalesce(record->>'$.time', '') AS TIMESTAMP) AS ts,
+      TRY_CAST(regexp_replace(coalesce(record->>'$.time', ''), '^([^T ]+[T ][0-9:.]+)$', '\1Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS ts,
       'graph.microsoft.com' AS service,
       lower(concat(coalesce(record->>'$.properties.requestMethod', ''), ' ',
         regexp_replace(regexp_replace(regexp_replace(coalesce(record->>'$.properties.requestUri', ''), '^https?://[^/]*|[?].*$', '', 'g'), '^/(v1[.]0|beta)', '', 'g'), '/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|/[^/]+@[^/]+', '/{id}', 'g'))) AS name,
