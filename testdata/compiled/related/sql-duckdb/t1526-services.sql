@@ -76,7 +76,14 @@ WITH calls AS (
         WHEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '') <> '' THEN coalesce(record->>'$.protoPayload.authenticationInfo.principalSubject', '')
         ELSE concat('redacted:', coalesce(record->>'$.resource.labels.project_id', ''), '/', coalesce(record->>'$.protoPayload.requestMetadata.callerIp', ''))
       END AS caller,
-      coalesce(record->>'$.resource.labels.project_id', '') AS account,
+      CASE
+        WHEN regexp_matches(coalesce(record->>'$.logName', ''), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN regexp_replace(regexp_replace(coalesce(record->>'$.logName', ''), '^([^/]+/[^/]+).*$', '\1', 'g'), '^projects/', '', 'g')
+        WHEN coalesce(record->>'$.resource.labels.project_id', '') <> '' THEN coalesce(record->>'$.resource.labels.project_id', '')
+        WHEN regexp_matches(coalesce(record->>'$.protoPayload.resourceName', ''), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN regexp_replace(regexp_replace(coalesce(record->>'$.protoPayload.resourceName', ''), '^([^/]+/[^/]+).*$', '\1', 'g'), '^projects/', '', 'g')
+        ELSE ''
+      END AS account,
       regexp_replace(coalesce(nullif(coalesce(record->>'$.resource.labels.region', ''), ''), nullif(coalesce(record->>'$.resource.labels.location', ''), ''), coalesce(record->>'$.resource.labels.zone', '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
       coalesce(record->>'$.protoPayload.requestMetadata.callerIp', '') AS address,
       coalesce(record->>'$.insertId', '') AS event_id

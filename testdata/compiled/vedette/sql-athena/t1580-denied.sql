@@ -152,7 +152,14 @@ WITH calls AS (
         WHEN coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalSubject"]'), '') <> '' THEN coalesce(json_extract_scalar(record, '$["protoPayload"]["authenticationInfo"]["principalSubject"]'), '')
         ELSE concat('redacted:', coalesce(json_extract_scalar(record, '$["resource"]["labels"]["project_id"]'), ''), '/', coalesce(json_extract_scalar(record, '$["protoPayload"]["requestMetadata"]["callerIp"]'), ''))
       END AS caller,
-      coalesce(json_extract_scalar(record, '$["resource"]["labels"]["project_id"]'), '') AS account,
+      CASE
+        WHEN regexp_like(coalesce(json_extract_scalar(record, '$["logName"]'), ''), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN regexp_replace(regexp_replace(coalesce(json_extract_scalar(record, '$["logName"]'), ''), '^([^/]+/[^/]+).*$', '$1'), '^projects/', '')
+        WHEN coalesce(json_extract_scalar(record, '$["resource"]["labels"]["project_id"]'), '') <> '' THEN coalesce(json_extract_scalar(record, '$["resource"]["labels"]["project_id"]'), '')
+        WHEN regexp_like(coalesce(json_extract_scalar(record, '$["protoPayload"]["resourceName"]'), ''), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN regexp_replace(regexp_replace(coalesce(json_extract_scalar(record, '$["protoPayload"]["resourceName"]'), ''), '^([^/]+/[^/]+).*$', '$1'), '^projects/', '')
+        ELSE ''
+      END AS account,
       regexp_replace(coalesce(nullif(coalesce(json_extract_scalar(record, '$["resource"]["labels"]["region"]'), ''), ''), nullif(coalesce(json_extract_scalar(record, '$["resource"]["labels"]["location"]'), ''), ''), coalesce(json_extract_scalar(record, '$["resource"]["labels"]["zone"]'), '')), '^(-|global)$|-[a-z]$', '') AS region,
       coalesce(json_extract_scalar(record, '$["protoPayload"]["requestMetadata"]["callerIp"]'), '') AS address,
       coalesce(json_extract_scalar(record, '$["insertId"]'), '') AS event_id,

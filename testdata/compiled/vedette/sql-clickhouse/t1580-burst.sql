@@ -148,7 +148,14 @@ WITH calls AS (
         WHEN JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalSubject') <> '' THEN JSONExtractString(record, 'protoPayload', 'authenticationInfo', 'principalSubject')
         ELSE concat('redacted:', JSONExtractString(record, 'resource', 'labels', 'project_id'), '/', JSONExtractString(record, 'protoPayload', 'requestMetadata', 'callerIp'))
       END AS caller,
-      JSONExtractString(record, 'resource', 'labels', 'project_id') AS account,
+      CASE
+        WHEN match(JSONExtractString(record, 'logName'), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN replaceRegexpAll(replaceRegexpAll(JSONExtractString(record, 'logName'), '^([^/]+/[^/]+).*$', '\\1'), '^projects/', '')
+        WHEN JSONExtractString(record, 'resource', 'labels', 'project_id') <> '' THEN JSONExtractString(record, 'resource', 'labels', 'project_id')
+        WHEN match(JSONExtractString(record, 'protoPayload', 'resourceName'), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN replaceRegexpAll(replaceRegexpAll(JSONExtractString(record, 'protoPayload', 'resourceName'), '^([^/]+/[^/]+).*$', '\\1'), '^projects/', '')
+        ELSE ''
+      END AS account,
       replaceRegexpAll(coalesce(nullif(JSONExtractString(record, 'resource', 'labels', 'region'), ''), nullif(JSONExtractString(record, 'resource', 'labels', 'location'), ''), JSONExtractString(record, 'resource', 'labels', 'zone')), '^(-|global)$|-[a-z]$', '') AS region,
       JSONExtractString(record, 'protoPayload', 'requestMetadata', 'callerIp') AS address,
       JSONExtractString(record, 'insertId') AS event_id

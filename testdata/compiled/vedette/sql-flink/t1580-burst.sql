@@ -147,7 +147,14 @@ WITH calls AS (
         WHEN coalesce(JSON_VALUE(record, '$.protoPayload.authenticationInfo.principalSubject'), '') <> '' THEN coalesce(JSON_VALUE(record, '$.protoPayload.authenticationInfo.principalSubject'), '')
         ELSE concat('redacted:', coalesce(JSON_VALUE(record, '$.resource.labels.project_id'), ''), '/', coalesce(JSON_VALUE(record, '$.protoPayload.requestMetadata.callerIp'), ''))
       END AS caller,
-      coalesce(JSON_VALUE(record, '$.resource.labels.project_id'), '') AS account,
+      CASE
+        WHEN REGEXP_EXTRACT(coalesce(JSON_VALUE(record, '$.logName'), ''), '(^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/]))', 1) IS NOT NULL
+          THEN REGEXP_REPLACE(REGEXP_REPLACE(coalesce(JSON_VALUE(record, '$.logName'), ''), '^([^/]+/[^/]+).*$', '$1'), '^projects/', '')
+        WHEN coalesce(JSON_VALUE(record, '$.resource.labels.project_id'), '') <> '' THEN coalesce(JSON_VALUE(record, '$.resource.labels.project_id'), '')
+        WHEN REGEXP_EXTRACT(coalesce(JSON_VALUE(record, '$.protoPayload.resourceName'), ''), '(^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/]))', 1) IS NOT NULL
+          THEN REGEXP_REPLACE(REGEXP_REPLACE(coalesce(JSON_VALUE(record, '$.protoPayload.resourceName'), ''), '^([^/]+/[^/]+).*$', '$1'), '^projects/', '')
+        ELSE ''
+      END AS account,
       REGEXP_REPLACE(coalesce(nullif(coalesce(JSON_VALUE(record, '$.resource.labels.region'), ''), ''), nullif(coalesce(JSON_VALUE(record, '$.resource.labels.location'), ''), ''), coalesce(JSON_VALUE(record, '$.resource.labels.zone'), '')), '^(-|global)$|-[a-z]$', '') AS region,
       coalesce(JSON_VALUE(record, '$.protoPayload.requestMetadata.callerIp'), '') AS address,
       coalesce(JSON_VALUE(record, '$.insertId'), '') AS event_id

@@ -148,7 +148,14 @@ WITH calls AS (
         WHEN coalesce(record #>> ARRAY['protoPayload', 'authenticationInfo', 'principalSubject'], '') <> '' THEN coalesce(record #>> ARRAY['protoPayload', 'authenticationInfo', 'principalSubject'], '')
         ELSE concat('redacted:', coalesce(record #>> ARRAY['resource', 'labels', 'project_id'], ''), '/', coalesce(record #>> ARRAY['protoPayload', 'requestMetadata', 'callerIp'], ''))
       END AS caller,
-      coalesce(record #>> ARRAY['resource', 'labels', 'project_id'], '') AS account,
+      CASE
+        WHEN coalesce(record #>> ARRAY['logName'], '') ~ '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])'
+          THEN regexp_replace(regexp_replace(coalesce(record #>> ARRAY['logName'], ''), '^([^/]+/[^/]+).*$', '\1', 'g'), '^projects/', '', 'g')
+        WHEN coalesce(record #>> ARRAY['resource', 'labels', 'project_id'], '') <> '' THEN coalesce(record #>> ARRAY['resource', 'labels', 'project_id'], '')
+        WHEN coalesce(record #>> ARRAY['protoPayload', 'resourceName'], '') ~ '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])'
+          THEN regexp_replace(regexp_replace(coalesce(record #>> ARRAY['protoPayload', 'resourceName'], ''), '^([^/]+/[^/]+).*$', '\1', 'g'), '^projects/', '', 'g')
+        ELSE ''
+      END AS account,
       regexp_replace(coalesce(nullif(coalesce(record #>> ARRAY['resource', 'labels', 'region'], ''), ''), nullif(coalesce(record #>> ARRAY['resource', 'labels', 'location'], ''), ''), coalesce(record #>> ARRAY['resource', 'labels', 'zone'], '')), '^(-|global)$|-[a-z]$', '', 'g') AS region,
       coalesce(record #>> ARRAY['protoPayload', 'requestMetadata', 'callerIp'], '') AS address,
       coalesce(record #>> ARRAY['insertId'], '') AS event_id,

@@ -152,7 +152,14 @@ WITH calls AS (
         WHEN coalesce(get_json_object(record, '$[\'protoPayload\'][\'authenticationInfo\'][\'principalSubject\']'), '') <> '' THEN coalesce(get_json_object(record, '$[\'protoPayload\'][\'authenticationInfo\'][\'principalSubject\']'), '')
         ELSE concat('redacted:', coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'project_id\']'), ''), '/', coalesce(get_json_object(record, '$[\'protoPayload\'][\'requestMetadata\'][\'callerIp\']'), ''))
       END AS caller,
-      coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'project_id\']'), '') AS account,
+      CASE
+        WHEN rlike(coalesce(get_json_object(record, '$[\'logName\']'), ''), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN regexp_replace(regexp_replace(coalesce(get_json_object(record, '$[\'logName\']'), ''), '^([^/]+/[^/]+).*$', '$1'), '^projects/', '')
+        WHEN coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'project_id\']'), '') <> '' THEN coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'project_id\']'), '')
+        WHEN rlike(coalesce(get_json_object(record, '$[\'protoPayload\'][\'resourceName\']'), ''), '^(organizations|folders|billingAccounts|projects)/([^/_]|_[^/])')
+          THEN regexp_replace(regexp_replace(coalesce(get_json_object(record, '$[\'protoPayload\'][\'resourceName\']'), ''), '^([^/]+/[^/]+).*$', '$1'), '^projects/', '')
+        ELSE ''
+      END AS account,
       regexp_replace(coalesce(nullif(coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'region\']'), ''), ''), nullif(coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'location\']'), ''), ''), coalesce(get_json_object(record, '$[\'resource\'][\'labels\'][\'zone\']'), '')), '^(-|global)$|-[a-z]$', '') AS region,
       coalesce(get_json_object(record, '$[\'protoPayload\'][\'requestMetadata\'][\'callerIp\']'), '') AS address,
       coalesce(get_json_object(record, '$[\'insertId\']'), '') AS event_id,
