@@ -104,6 +104,8 @@ func (m *matcher) item(key string, value any) bool {
 			holds = there && regexp.MustCompile("(?i)"+text).MatchString(got)
 		case "contains":
 			holds = strings.Contains(strings.ToLower(got), strings.ToLower(text))
+		case "startswith":
+			holds = strings.HasPrefix(strings.ToLower(got), strings.ToLower(text))
 		default:
 			panic(mods)
 		}

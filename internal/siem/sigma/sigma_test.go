@@ -40,7 +40,7 @@ var (
 	spans     = regexp.MustCompile(`^[1-9][0-9]*[smhd]$`)
 	named_    = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 	word      = regexp.MustCompile(`[A-Za-z0-9_]+`)
-	modifiers = []string{"re", "i", "contains", "lt"}
+	modifiers = []string{"re", "i", "contains", "startswith", "lt"}
 	known     = map[bool][]string{
 		false: {"title", "id", "name", "status", "description", "references", "author", "tags", "logsource", "detection", "level"},
 		true:  {"title", "id", "name", "status", "description", "references", "author", "tags", "correlation", "falsepositives", "level"},
