@@ -238,28 +238,22 @@ func selection(s *plan.Predicate, service string) string {
 // is shorter. A service that the whole log has needs no mention.
 func among(list []plan.Name, service string) []string {
 	var any, rest []string
-	for len(list) > 0 {
-		n := slices.IndexFunc(list, func(x plan.Name) bool { return x.Service != list[0].Service })
-		if n < 0 {
-			n = len(list)
-		}
-		of, inOne := list[0].Service, "Name in ("+names(apiNames(list[:n]))+")"
-		whole := slices.ContainsFunc(list[:n], func(x plan.Name) bool { return x.API == plan.Any })
+	for _, of := range siem.ByService(list) {
+		constant, inOne := quote(of.Service) == service, "Name in ("+names(of.APIs)+")"
 		switch {
-		case whole && quote(of) == service:
+		case of.Whole && constant:
 			any = append(any, "true")
-		case whole:
-			any = append(any, "Service == "+quote(of))
-		case quote(of) == service:
+		case of.Whole:
+			any = append(any, "Service == "+quote(of.Service))
+		case constant:
 			any = append(any, inOne)
-		case n > 2:
-			any = append(any, "(Service == "+quote(of)+" and "+inOne+")")
+		case len(of.APIs) > 2:
+			any = append(any, "(Service == "+quote(of.Service)+" and "+inOne+")")
 		default:
-			for _, x := range list[:n] {
-				rest = append(rest, x.Service+"/"+x.API)
+			for _, api := range of.APIs {
+				rest = append(rest, of.Service+"/"+api)
 			}
 		}
-		list = list[n:]
 	}
 	if len(rest) > 0 {
 		any = append(any, `strcat(Service, "/", Name) in (`+names(rest)+")")

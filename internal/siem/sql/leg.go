@@ -186,25 +186,20 @@ func (p *printer) selection(l *siem.Leg) string {
 // among prints a condition that holds for the names, one part a service.
 func (p *printer) among(list []plan.Name) string {
 	var parts []string
-	for len(list) > 0 {
-		n := slices.IndexFunc(list, func(x plan.Name) bool { return x.Service != list[0].Service })
-		if n < 0 {
-			n = len(list)
-		}
-		var names []string
-		for _, x := range list[:n] {
-			names = append(names, p.d.string(x.API))
-		}
-		whole := slices.ContainsFunc(list[:n], func(x plan.Name) bool { return x.API == plan.Any })
-		part := "service = " + p.d.string(list[0].Service) + " AND name IN (" + strings.Join(names, ", ") + ")"
-		switch {
-		case whole:
-			part = "service = " + p.d.string(list[0].Service)
-		case n == 1:
-			part = "service = " + p.d.string(list[0].Service) + " AND name = " + names[0]
+	for _, of := range siem.ByService(list) {
+		part := "service = " + p.d.string(of.Service)
+		if !of.Whole {
+			names := make([]string, len(of.APIs))
+			for i, api := range of.APIs {
+				names[i] = p.d.string(api)
+			}
+			if len(names) == 1 {
+				part += " AND name = " + names[0]
+			} else {
+				part += " AND name IN (" + strings.Join(names, ", ") + ")"
+			}
 		}
 		parts = append(parts, part)
-		list = list[n:]
 	}
 	return strings.Join(parts, "\n      OR ")
 }
