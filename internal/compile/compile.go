@@ -38,24 +38,15 @@ func DefaultSchedule() *siem.Schedule {
 	return &siem.Schedule{Every: 15 * time.Minute, Settle: 15 * time.Minute}
 }
 
-// A rule that reads so far back runs this often and no oftener: Microsoft
-// Sentinel refuses it else (queryFrequency of a rule whose queryPeriod is two
-// days or more, in the validation of Azure/Azure-Sentinel), and to read days
-// every quarter of an hour is dear in every product.
-const (
-	farBack      = 48 * time.Hour
-	farBackEvery = time.Hour
-)
-
 // schedule is the schedule of a rule over windows of that length.
 func schedule(s *siem.Schedule, w siem.Window) *siem.Schedule {
-	if s == nil || s.Every >= farBackEvery {
+	if s == nil || s.Every >= siem.FarBackEvery {
 		return s
 	}
-	if r := (&siem.Rule{Window: w, Schedule: s}); r.Lookback() < farBack {
+	if r := (&siem.Rule{Window: w, Schedule: s}); r.Lookback() < siem.FarBack {
 		return s
 	}
-	return &siem.Schedule{Every: farBackEvery, Settle: s.Settle}
+	return &siem.Schedule{Every: siem.FarBackEvery, Settle: s.Settle}
 }
 
 // The caps of the lists in a result row.

@@ -59,8 +59,8 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 	if lost := append(in.lost, out.lost...); len(lost) > 0 {
 		differs = append(differs, "what no catalogue lists and no service goes with is not told here: "+strings.Join(lost, ", "))
 	}
-	whole := plan.Predicate{Names: whole(in.names), NotNames: whole(out.names)}
-	p = &plan.Predicate{Match: expression(sh, in.words), Names: whole.Names}
+	services, notServices := whole(in.names), whole(out.names)
+	p = &plan.Predicate{Match: expression(sh, in.words), Names: services}
 	// An API of unknown technique is not known to be of any.
 	if len(sel.Techniques) == 0 && !sh.listed {
 		var yes, no []catalog.Pattern
@@ -79,13 +79,13 @@ func predicate(sel *plan.Selector, of []event.Log, sh shape, reg *event.Registry
 		no = slices.DeleteFunc(no, func(v catalog.Pattern) bool { return !takesFrom(v, yes) || covered(v, no) })
 		verbs := len(yes) > 0
 		yes, no = append(yes, in.words...), append(no, out.words...)
-		p.Match, p.Unless, p.NotNames = expression(sh, yes), expression(sh, no), whole.NotNames
+		p.Match, p.Unless, p.NotNames = expression(sh, yes), expression(sh, no), notServices
 		// What verbs say wrongly is a word of the expressions where no other
 		// API says otherwise of that word, and listed else.
 		names, notNames := exceptions(p, sel, known)
 		alike := words(names, true, sel, known)
 		yes, no = append(yes, alike...), append(no, words(notNames, false, sel, known)...)
-		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no), Verbs: verbs, Words: len(alike) > 0, Names: whole.Names, NotNames: whole.NotNames}
+		p = &plan.Predicate{Match: expression(sh, yes), Unless: expression(sh, no), Verbs: verbs, Words: len(alike) > 0, Names: services, NotNames: notServices}
 	}
 	names, notNames := exceptions(p, sel, known)
 	p = &plan.Predicate{Match: p.Match, Unless: p.Unless, Verbs: p.Verbs, Words: p.Words, Names: append(names, p.Names...), NotNames: append(notNames, p.NotNames...)}

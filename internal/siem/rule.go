@@ -190,6 +190,15 @@ type Schedule struct {
 	Settle time.Duration
 }
 
+// A rule that reads FarBack or more runs every FarBackEvery and no oftener:
+// Microsoft Sentinel refuses it else (queryFrequency of a rule whose queryPeriod
+// is two days or more, in the validation of Azure/Azure-Sentinel), and to read
+// days every quarter of an hour is dear in every product.
+const (
+	FarBack      = 48 * time.Hour
+	FarBackEvery = time.Hour
+)
+
 // Lookback is how far back from its start a run must read, in whole minutes,
 // which are all that products take.
 func (r *Rule) Lookback() time.Duration {

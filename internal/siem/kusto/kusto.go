@@ -24,14 +24,9 @@ var fieldsYAML []byte
 // ("Create a custom analytics rule from scratch", Microsoft Sentinel).
 const maxQuery = 10_000
 
-// The greatest time that an analytics rule looks back at (the same), and from
-// which on it runs no oftener than each hour (queryFrequency in the validation
-// of Azure/Azure-Sentinel).
-const (
-	maxPeriod     = 14 * 24 * time.Hour
-	hourlyFrom    = 2 * 24 * time.Hour
-	hourlyAtLeast = time.Hour
-)
+// maxPeriod is the greatest time that an analytics rule looks back at (the
+// same).
+const maxPeriod = 14 * 24 * time.Hour
 
 // Backend is Microsoft Sentinel.
 type Backend struct{}
@@ -55,7 +50,7 @@ func (Backend) Compile(r *siem.Rule, f *siem.Fields) (*siem.Output, error) {
 		if back > maxPeriod {
 			return nil, fmt.Errorf("%w: a run of %s looks back %s, Sentinel takes %s", siem.ErrNotSaid, r.ID, siem.Duration(back), siem.Duration(maxPeriod))
 		}
-		if back >= hourlyFrom && r.Schedule.Every < hourlyAtLeast {
+		if back >= siem.FarBack && r.Schedule.Every < siem.FarBackEvery {
 			return nil, fmt.Errorf("%w: %s runs every %s and looks back %s, Sentinel runs such a rule each hour at most", siem.ErrNotSaid, r.ID, siem.Duration(r.Schedule.Every), siem.Duration(back))
 		}
 	}
