@@ -346,6 +346,9 @@ func (g *GCP) Flush(root string) (map[string]int, error) {
 	g.mu.Unlock()
 	files, err := gcpFiles(entries)
 	if err != nil {
+		g.mu.Lock()
+		g.entries = append(entries, g.entries...)
+		g.mu.Unlock()
 		return nil, err
 	}
 	if g.shards == nil {
